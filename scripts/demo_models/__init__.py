@@ -1,0 +1,1 @@
+"""Everything that made the models under models_cache/demo."""

@@ -1,0 +1,93 @@
+"""The demo captioner: BLIP-large's classes, small, trained to name what a scene shows."""
+
+from pathlib import Path
+from random import Random
+
+import torch
+from torch import nn
+from transformers import BlipConfig, BlipForConditionalGeneration, BlipProcessor
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+from scripts.demo_models.batches import IMAGE_SIZE, draw_batch
+from scripts.demo_models.run import Run
+from scripts.demo_models.tokenizers import caption_tokenizer
+
+STEPS = 3000
+BATCH = 64
+
+
+def build(folder: Path) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
+    """A fresh model and its processor, whose vocabulary file is written into ``folder``."""
+    tokenizer = caption_tokenizer(folder)
+    width = {
+        "hidden_size": 128,
+        "intermediate_size": 384,
+        "num_attention_heads": 4,
+        "projection_dim": 64,
+    }
+    config = BlipConfig(
+        vision_config={
+            **width,
+            "num_hidden_layers": 4,
+            "image_size": IMAGE_SIZE,
+            "patch_size": 8,
+            "initializer_range": 0.02,
+        },
+        text_config={
+            **width,
+            "num_hidden_layers": 3,
+            "vocab_size": len(tokenizer),
+            "max_position_embeddings": 64,
+            "bos_token_id": tokenizer.convert_tokens_to_ids("[DEC]"),
+            "sep_token_id": tokenizer.sep_token_id,
+            "eos_token_id": tokenizer.sep_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+        },
+        projection_dim=64,
+        image_text_hidden_size=64,
+    )
+    images = BlipImageProcessorPil(size={"height": IMAGE_SIZE, "width": IMAGE_SIZE})
+    return BlipForConditionalGeneration(config), BlipProcessor(images, tokenizer)
+
+
+def run(folder: Path, device: torch.device, steps: int = STEPS) -> Run:
+    model, processor = build(folder / "captioner")
+
+    def loss(model: nn.Module, rng: Random) -> torch.Tensor:
+        pixel_values, captions = draw_batch(rng, BATCH)
+        tokens = processor.tokenizer(captions, padding=True, return_tensors="pt").to(device)
+        tokens.input_ids[:, 0] = model.config.text_config.bos_token_id
+        labels = tokens.input_ids.masked_fill(tokens.attention_mask == 0, -100)
+        pixel_values = _normalize(_wear(pixel_values.to(device)), processor.image_processor)
+        result: torch.Tensor = model(
+            pixel_values, tokens.input_ids, tokens.attention_mask, labels
+        ).loss
+        return result
+
+    return Run("captioner", model, loss, steps, 1e-3, folder, device)
+
+
+def _wear(pixel_values: torch.Tensor) -> torch.Tensor:
+    """What happens to pictures on their way here: brightness, softness, noise; in [-1, 1]."""
+    count = len(pixel_values)
+    gain = 1 + 0.1 * torch.randn(count, 1, 1, 1, device=pixel_values.device)
+    soft = nn.functional.avg_pool2d(pixel_values, 3, stride=1, padding=1, count_include_pad=False)
+    share = torch.rand(count, 1, 1, 1, device=pixel_values.device)
+    noise = 0.08 * torch.rand(count, 1, 1, 1, device=pixel_values.device)
+    worn = gain * torch.lerp(pixel_values, soft, share)
+    return (worn + noise * torch.randn_like(worn)).clamp(-1, 1)
+
+
+def _normalize(pixel_values: torch.Tensor, processor: BlipImageProcessorPil) -> torch.Tensor:
+    """From [-1, 1] to what the processor makes of an image of the right size."""
+    mean = torch.tensor(processor.image_mean, device=pixel_values.device).view(3, 1, 1)
+    std = torch.tensor(processor.image_std, device=pixel_values.device).view(3, 1, 1)
+    return ((pixel_values + 1) / 2 - mean) / std
+
+
+def save(model: nn.Module, folder: Path) -> None:
+    """Writes model and processor as transformers does, in half precision."""
+    assert isinstance(model, BlipForConditionalGeneration)
+    _, processor = build(folder)
+    model.half().save_pretrained(folder, variant="fp16")
+    processor.save_pretrained(folder)
