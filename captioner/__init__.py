@@ -1,0 +1,1 @@
+"""Photos in, captions out: BLIP behind a batching engine."""

@@ -1,0 +1,147 @@
+"""The captioner's engine: one thread that owns BLIP; what waits and shares a key is one batch."""
+
+import logging
+from collections import deque
+from collections.abc import Hashable, Iterable, Sequence
+from concurrent.futures import Future
+from itertools import islice
+from threading import Condition, Thread
+from typing import Protocol
+
+from captioner.request import CaptionRequest
+
+log = logging.getLogger(__name__)
+
+
+class EngineClosed(Exception):
+    def __init__(self) -> None:
+        super().__init__("The server is stopping: try again in a minute.")
+
+
+class Model(Protocol):
+    """What the engine asks of a model (``captioner.blip.Blip``), all on the engine's thread."""
+
+    def batch_key(self, request: CaptionRequest) -> Hashable: ...
+    def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[str]: ...
+
+
+Waiting = tuple[CaptionRequest, "Future[str]"]
+
+
+class Engine:
+    """``submit`` and ``close`` are for any thread; ``step`` for the one that owns the model.
+
+    ``start`` makes that thread; tests call ``step`` by hand.
+    """
+
+    def __init__(self, model: Model, max_batch_size: int = 8) -> None:
+        self.model = model
+        self.max_batch_size = max_batch_size
+        self._changed = Condition()
+        self._waiting: deque[Waiting] = deque()
+        self._closed = False
+        self._thread: Thread | None = None
+
+    def submit(self, request: CaptionRequest) -> "Future[str]":
+        """The caption to come. Cancelled in time, it is never made. Raises EngineClosed.
+
+        Its callbacks run on the captioner's thread: they must be quick, and must not raise.
+        """
+        future: Future[str] = Future()
+        with self._changed:
+            if self._closed:
+                raise EngineClosed
+            self._waiting.append((request, future))
+            self._changed.notify_all()
+        return future
+
+    def start(self) -> None:
+        self._thread = Thread(target=self.run, name="captioner")
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the engine's own thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def close(self) -> None:
+        """Takes nothing more, ends after the batch in progress, and fails what is left."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        self._fail_all()
+
+    def run(self) -> None:
+        """Captions until closed. However it ends, nobody is left waiting."""
+        try:
+            while self._wait_for_work():
+                self.step()
+        finally:
+            with self._changed:
+                self._closed = True
+            self._fail_all()
+
+    def step(self) -> None:
+        """Captions the picture that has waited longest, and all that may share its batch."""
+        batch = [item for item in self._next_batch() if item[1].set_running_or_notify_cancel()]
+        try:
+            if batch:
+                self._caption(batch)
+        finally:
+            # Only where the thread dies of what is no Exception has this anything to do.
+            fail(future for _, future in batch if not future.done())
+
+    def _wait_for_work(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._waiting)
+            return not self._closed
+
+    def _next_batch(self) -> list[Waiting]:
+        with self._changed:
+            waiting = list(self._waiting)
+        if not waiting:
+            return []
+        key = self._batch_key(waiting[0])
+        sharing = (item for item in waiting if self._batch_key(item) == key)
+        batch = list(islice(sharing, self.max_batch_size))
+        with self._changed:
+            for item in batch:
+                self._waiting.remove(item)
+        return batch
+
+    def _batch_key(self, item: Waiting) -> Hashable:
+        try:
+            return self.model.batch_key(item[0])
+        except Exception:  # it will fail again, alone, where its error can be told
+            log.exception("a caption request has no batch key")
+            return item
+
+    def _caption(self, batch: list[Waiting]) -> None:
+        try:
+            captions = self.model.caption_batch([request for request, _ in batch])
+        except Exception as error:  # a model may raise anything, and its thread must outlive it
+            log.warning("a batch of %d captions failed", len(batch), exc_info=True)
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            captions = None
+        if captions is None:
+            # Outside the except block, as the traceback holds the tensors of the failed batch.
+            for item in batch:  # only the culprit fails, with its own error
+                self._caption([item])
+            return
+        for (_, future), caption in zip(batch, captions, strict=True):
+            future.set_result(caption)
+
+    def _fail_all(self) -> None:
+        with self._changed:
+            left = [future for _, future in self._waiting]
+            self._waiting.clear()
+        fail(future for future in left if future.set_running_or_notify_cancel())
+
+
+def fail(futures: Iterable["Future[str]"]) -> None:
+    for future in futures:
+        future.set_exception(EngineClosed())

@@ -1,0 +1,273 @@
+"""The engine: one thread that owns the model, and the queue in front of it.
+
+Images advance one denoising step at a time. A request that arrives late is admitted before the
+next step and shares its forward with every sample of the same batch key. The engine knows no
+torch: what it needs of a model stands in ``generator.model``.
+"""
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Condition, Thread
+
+from generator.job import Failed, Job, Progress, Queued, Succeeded
+from generator.model import Model, Sample
+from generator.request import GenerationRequest
+
+log = logging.getLogger(__name__)
+
+MODEL_FAILED = "The model failed on this request: try another prompt, size or seed."
+STOPPING = "The server is stopping: try again in a minute."
+
+
+class QueueFull(Exception):
+    """As many jobs as the engine takes are under way; one should end in ``retry_after_seconds``."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"The queue is full: try again in {retry_after_seconds}"
+            f" second{'s' if retry_after_seconds > 1 else ''}."
+        )
+        self.retry_after_seconds = retry_after_seconds
+
+
+class EngineClosed(Exception):
+    def __init__(self) -> None:
+        super().__init__(STOPPING)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """``jobs`` counts what was reserved and has not ended; the totals count from the start."""
+
+    jobs: int
+    waiting: int
+    running: int
+    last_batch_size: int
+    total_steps: int
+    total_images: int
+    total_failures: int
+
+
+Running = tuple[Job, Sample]
+
+
+class Engine:
+    """``reserve``, ``submit``, ``stats`` and ``close`` are for any thread.
+
+    ``step`` is for the one thread that owns the model: ``start`` makes one that calls it whenever
+    there is work; tests call it by hand. ``max_batch_size`` is how many samples are in flight,
+    ``max_jobs`` how many jobs may be under way before ``QueueFull``.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        max_batch_size: int = 8,
+        max_jobs: int = 64,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.model = model
+        self.max_batch_size = max_batch_size
+        self.max_jobs = max_jobs
+        self._clock = clock
+        self._changed = Condition()
+        self._jobs: set[Job] = set()
+        self._waiting: deque[tuple[Job, GenerationRequest]] = deque()
+        self._running: list[Running] = []
+        self._closed = False
+        self._thread: Thread | None = None
+        self._busy_seconds = 0.0
+        self._last_batch_size = 0
+        self._total_steps = 0
+        self._total_images = 0
+        self._total_failures = 0
+
+    # For any thread.
+
+    def reserve(self) -> Job:
+        """A job with a place in the queue, to be submitted later; its outcome frees the place.
+
+        Raises QueueFull or EngineClosed.
+        """
+        job = Job()
+        with self._changed:
+            if self._closed:
+                raise EngineClosed
+            self._drop_finished()
+            if len(self._jobs) >= self.max_jobs:
+                raise QueueFull(self._seconds_until_a_place_is_free())
+            self._jobs.add(job)
+        return job
+
+    def submit(self, request: GenerationRequest, job: Job | None = None) -> Job:
+        """Queues the request, under the job that was reserved for it or a new one.
+
+        A reserved job that has ended meanwhile stays as it is. Raises EngineClosed, and QueueFull
+        where nothing was reserved.
+        """
+        job = job or self.reserve()
+        with self._changed:
+            if self._closed:
+                raise EngineClosed
+            if job.publish(Queued(request)):
+                self._waiting.append((job, request))
+            self._changed.notify_all()
+        return job
+
+    def stats(self) -> EngineStats:
+        with self._changed:
+            self._drop_finished()
+            return EngineStats(
+                jobs=len(self._jobs),
+                waiting=len(self._waiting),
+                running=len(self._running),
+                last_batch_size=self._last_batch_size,
+                total_steps=self._total_steps,
+                total_images=self._total_images,
+                total_failures=self._total_failures,
+            )
+
+    def start(self) -> None:
+        self._thread = Thread(target=self.run, name="generator")
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the engine's own thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def close(self) -> None:
+        """Takes nothing more, ends after the step in progress, and fails every job that is left."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        self._fail_all(STOPPING)
+
+    # For the thread that owns the model.
+
+    def run(self) -> None:
+        """Steps until closed. However it ends, nobody is left waiting."""
+        try:
+            while self._wait_for_work():
+                self.step()
+        finally:
+            with self._changed:
+                self._closed = True
+            self._fail_all(STOPPING)
+
+    def step(self) -> None:
+        """Admits who waits, moves one batch by one step, and decodes what is done."""
+        started = self._clock()
+        self._admit()
+        batch = self._next_batch()
+        if batch:
+            self._denoise(batch)
+        with self._changed:
+            self._drop_finished()
+            self._busy_seconds += self._clock() - started
+
+    def _wait_for_work(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._waiting or self._running)
+            return not self._closed
+
+    def _drop_finished(self) -> None:
+        """Frees what an outcome frees: the job's place, its turn and its sample. Under the lock."""
+        self._jobs = {job for job in self._jobs if not job.is_finished}
+        self._waiting = deque(item for item in self._waiting if not item[0].is_finished)
+        self._running = [item for item in self._running if not item[0].is_finished]
+
+    def _admit(self) -> None:
+        while admitted := self._next_waiting():
+            job, request = admitted
+            try:
+                sample = self.model.prepare(request)
+            except Exception:
+                self._fail(job, "prepare")
+                continue
+            job.publish(Progress(0, sample.num_steps))
+            with self._changed:
+                self._running.append((job, sample))
+
+    def _next_waiting(self) -> tuple[Job, GenerationRequest] | None:
+        with self._changed:
+            self._drop_finished()  # each time: a job may be cancelled while another is prepared
+            if not self._waiting or len(self._running) >= self.max_batch_size:
+                return None
+            return self._waiting.popleft()
+
+    def _next_batch(self) -> list[Running]:
+        """The sample that has waited longest for a step, and all that may share its forward.
+
+        They go to the end of the line, so that batch keys take turns and none starves.
+        """
+        with self._changed:
+            if not self._running:
+                return []
+            key = self._running[0][1].batch_key
+            batch = [item for item in self._running if item[1].batch_key == key]
+            others = [item for item in self._running if item[1].batch_key != key]
+            self._running = others + batch
+            self._last_batch_size = len(batch)
+            return batch
+
+    def _denoise(self, batch: list[Running]) -> None:
+        try:
+            errors = self.model.denoise([sample for _, sample in batch])
+        except Exception:
+            # No scheduler has moved. Outside this block, as the traceback holds the tensors of
+            # the failed forward, each sample is tried alone: only the culprit fails.
+            log.warning("a forward of %d samples failed", len(batch), exc_info=True)
+            errors = None
+        if errors is None:
+            self._denoise_apart(batch)
+            return
+        for place, (job, sample) in enumerate(batch):
+            if place in errors:
+                self._fail(job, "scheduler", errors[place])
+            else:
+                self._total_steps += 1
+                job.publish(Progress(sample.step_index, sample.num_steps))
+        # Last, so that a neighbour's progress does not wait for a decode.
+        for job, sample in batch:
+            if sample.is_denoised and not job.is_finished:
+                self._finish(job, sample)
+
+    def _denoise_apart(self, batch: list[Running]) -> None:
+        if len(batch) > 1:
+            for item in batch:
+                self._denoise([item])
+        else:
+            self._fail(batch[0][0], "denoise", logged=True)
+
+    def _finish(self, job: Job, sample: Sample) -> None:
+        try:
+            image = self.model.decode(sample)
+        except Exception:
+            self._fail(job, "decode")
+            return
+        self._total_images += job.publish(Succeeded(image, sample.unseen_words))
+
+    def _fail(
+        self, job: Job, stage: str, error: Exception | None = None, logged: bool = False
+    ) -> None:
+        """Fails one job alone: a model may raise anything, and its thread must outlive it."""
+        log.error("job %s failed in %s", job.id, stage, exc_info=error or not logged)
+        self._total_failures += job.publish(Failed(MODEL_FAILED))
+
+    def _fail_all(self, error: str) -> None:
+        with self._changed:
+            left = list(self._jobs)
+        for job in left:
+            job.publish(Failed(error))
+
+    def _seconds_until_a_place_is_free(self) -> int:
+        if not self._total_images:
+            return 1
+        return max(1, math.ceil(self._busy_seconds / self._total_images))

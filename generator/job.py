@@ -1,0 +1,182 @@
+"""The fate of what was asked, from upload to image: a log of events that any thread can follow."""
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from threading import Condition
+
+from PIL import Image
+
+from generator.request import GenerationRequest
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Captioning:
+    """The picture waits for its caption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Captioned:
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """The engine has the request."""
+
+    request: GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``step`` of ``num_inference_steps`` denoising steps are done; 0 when the first is to come."""
+
+    step: int
+    num_inference_steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """``unseen_words`` are the prompt's last words, where it was longer than the encoders read."""
+
+    image: Image.Image
+    unseen_words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """``error`` is one sentence for the one who asked."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    pass
+
+
+Outcome = Succeeded | Failed | Cancelled
+Event = Captioning | Captioned | Queued | Progress | Outcome
+
+STATUS: dict[type[Event], str] = {
+    Captioning: "captioning",
+    Captioned: "queued",
+    Queued: "queued",
+    Progress: "running",
+    Succeeded: "succeeded",
+    Failed: "failed",
+    Cancelled: "cancelled",
+}
+
+
+class Job:
+    """An append-only log that ends with exactly one outcome. Every method is for any thread."""
+
+    def __init__(self) -> None:
+        self.id = secrets.token_hex(16)
+        self._events: list[Event] = []
+        self._grown = Condition()
+        self._finish_callbacks: list[Callable[[], None]] = []
+
+    def publish(self, event: Event) -> bool:
+        """Adds an event, and says whether it was: after the outcome nothing is added."""
+        with self._grown:
+            if self.is_finished:
+                return False
+            self._events.append(event)
+            self._grown.notify_all()
+            if not self.is_finished:
+                return True
+        while self._finish_callbacks:  # none can be added any more
+            call(self._finish_callbacks.pop(0))
+        return True
+
+    def cancel(self) -> bool:
+        """Ends the job now, and says whether it was still to end."""
+        return self.publish(Cancelled())
+
+    def when_finished(self, callback: Callable[[], None]) -> None:
+        """Calls back once, on the thread that publishes the outcome, or at once if there is one.
+
+        What the callback raises is logged and goes no further.
+        """
+        with self._grown:
+            if not self.is_finished:
+                self._finish_callbacks.append(callback)
+                return
+        call(callback)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        return tuple(self._events)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        last = self._events[-1] if self._events else None
+        return last if isinstance(last, Succeeded | Failed | Cancelled) else None
+
+    @property
+    def is_finished(self) -> bool:
+        return self.outcome is not None
+
+    @property
+    def status(self) -> str:
+        """queued, captioning, running, succeeded, failed or cancelled."""
+        events = self.events
+        return STATUS[type(events[-1])] if events else "queued"
+
+    @property
+    def request(self) -> GenerationRequest | None:
+        """What the engine was asked for; None while there is no caption to ask with."""
+        return next((event.request for event in self.events if isinstance(event, Queued)), None)
+
+    @property
+    def caption(self) -> str | None:
+        return next((event.caption for event in self.events if isinstance(event, Captioned)), None)
+
+    @property
+    def progress(self) -> Progress | None:
+        """The latest."""
+        return next((e for e in reversed(self.events) if isinstance(e, Progress)), None)
+
+    def follow(
+        self, start: int = 0, patience_seconds: float | None = None
+    ) -> Iterator[Event | None]:
+        """The events from number ``start`` on, as they come, to the outcome.
+
+        Yields None each time that ``patience_seconds`` pass without one, so that the caller can
+        look after whoever it follows for.
+        """
+        while True:
+            with self._grown:
+                self._wait_for(start, patience_seconds)
+                fresh, finished = self._events[start:], self.is_finished
+            yield from fresh
+            if finished:
+                return
+            if not fresh:
+                yield None
+            start += len(fresh)
+
+    def wait(self, timeout_seconds: float | None = None) -> Outcome:
+        """Blocks until the outcome. Raises TimeoutError."""
+        with self._grown:
+            outcome = self._grown.wait_for(lambda: self.outcome, timeout_seconds)
+            if outcome is None:
+                raise TimeoutError(f"job {self.id} is still {self.status}")
+            return outcome
+
+    def _wait_for(self, start: int, patience_seconds: float | None) -> None:
+        self._grown.wait_for(
+            lambda: len(self._events) > start or self.is_finished, patience_seconds
+        )
+
+
+def call(callback: Callable[[], None]) -> None:
+    try:
+        callback()
+    except Exception:  # the engine's thread, which publishes, must outlive it
+        log.exception("a callback of a finished job failed")

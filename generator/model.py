@@ -1,0 +1,40 @@
+"""What the engine asks of a model and of its samples: the seam between the queue and the torch."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Protocol
+
+from PIL import Image
+
+from generator.model_info import ModelInfo
+from generator.request import GenerationRequest
+
+
+class Sample(Protocol):
+    """One image between two steps (``generator.sample.Sample``)."""
+
+    step_index: int
+    unseen_words: tuple[str, ...]
+
+    @property
+    def batch_key(self) -> Hashable: ...
+    @property
+    def num_steps(self) -> int: ...
+    @property
+    def is_denoised(self) -> bool: ...
+
+
+class Model(Protocol):
+    """What the engine asks of a model (``generator.sdxl.SDXL``), all on the engine's thread."""
+
+    info: ModelInfo
+
+    def prepare(self, request: GenerationRequest) -> Any: ...
+
+    def denoise(self, samples: Sequence[Any]) -> Mapping[int, Exception]:
+        """One step of each sample.
+
+        Raises before any sample has moved, or returns, by place, the errors of the samples whose
+        own scheduler failed; all others have advanced.
+        """
+
+    def decode(self, sample: Any) -> Image.Image: ...

@@ -1,0 +1,60 @@
+"""What the loaded checkpoint offers, and the requests that it can serve."""
+
+import secrets
+from dataclasses import dataclass
+
+from generator.request import GenerationRequest, InvalidRequest, check_whole_number
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Sizes are pixels. ``sampler`` is the name that image tools know the scheduler by."""
+
+    name: str
+    sampler: str
+    default_size: int
+    smallest_size: int
+    largest_size: int
+    size_multiple: int
+    num_inference_steps: int
+    guidance_scale: float
+
+    def request(self, prompt: str, /, **wishes: object) -> GenerationRequest:
+        """A request that this checkpoint can serve; what is not wished for takes its default.
+
+        A wish of None is no wish, and a missing seed is drawn at random. Raises InvalidRequest for
+        a wrong value, and for a wish whose name GenerationRequest does not have.
+        """
+        fields: dict[str, object] = {
+            "width": self.default_size,
+            "height": self.default_size,
+            "num_inference_steps": self.num_inference_steps,
+            "guidance_scale": self.guidance_scale,
+            "seed": secrets.randbelow(2**32),
+            "negative_prompt": None,
+        }
+        for name, value in wishes.items():
+            if name not in fields:
+                raise unknown_field(name, ["prompt", *fields])
+            if value is not None:
+                fields[name] = value
+        self._check_size("width", fields["width"])
+        self._check_size("height", fields["height"])
+        return GenerationRequest(prompt, **fields)  # type: ignore[arg-type]
+
+    def _check_size(self, field: str, value: object) -> None:
+        multiple = self.size_multiple
+        try:
+            check_whole_number(field, value, self.smallest_size, self.largest_size)
+        except InvalidRequest:
+            value = None
+        if not isinstance(value, int) or value % multiple:
+            raise InvalidRequest(
+                field,
+                f"{field} must be a multiple of {multiple} from {self.smallest_size} to"
+                f" {self.largest_size} pixels.",
+            )
+
+
+def unknown_field(name: str, known: list[str]) -> InvalidRequest:
+    return InvalidRequest(name, f"{name[:40]!r} is not known here: use {', '.join(known)}.")

@@ -1,0 +1,81 @@
+"""What a client asks for: valid once it exists."""
+
+from dataclasses import dataclass
+from reprlib import repr as shown
+
+MAX_PROMPT_CHARACTERS = 2000
+MAX_STEPS = 200
+MAX_GUIDANCE_SCALE = 50.0
+MAX_SEED = 2**63 - 1
+
+
+class InvalidRequest(ValueError):
+    """``field`` is wrong, and the message is one sentence that says which values are right."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One image. Fields are named and meant as diffusers' ``StableDiffusionXLPipeline`` has them.
+
+    ``negative_prompt`` None and "" differ: None guides away from zeros, "" from the empty prompt.
+    A ``guidance_scale`` of 1 or less means no guidance. Width and height are pixels; which of them
+    a checkpoint can draw is for its ``ModelInfo`` to say. Raises InvalidRequest.
+    """
+
+    prompt: str
+    width: int
+    height: int
+    num_inference_steps: int
+    guidance_scale: float
+    seed: int
+    negative_prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        check_prompt("prompt", self.prompt)
+        if not self.prompt.strip():
+            raise InvalidRequest("prompt", "prompt is empty: say what to draw.")
+        if self.negative_prompt is not None:
+            check_prompt("negative_prompt", self.negative_prompt)
+        check_whole_number("width", self.width, 1, 2**16)
+        check_whole_number("height", self.height, 1, 2**16)
+        check_whole_number("num_inference_steps", self.num_inference_steps, 1, MAX_STEPS)
+        check_guidance_scale(self.guidance_scale)
+        check_whole_number("seed", self.seed, 0, MAX_SEED)
+
+
+def check_prompt(field: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidRequest(field, f"{field} must be text.")
+    if len(value) > MAX_PROMPT_CHARACTERS:
+        raise InvalidRequest(
+            field,
+            f"{field} has {len(value)} characters: at most {MAX_PROMPT_CHARACTERS} are allowed.",
+        )
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidRequest(
+            field,
+            f"{field} holds half of a surrogate pair, which is no character: send valid UTF-8.",
+        )
+
+
+def check_whole_number(field: str, value: object, lowest: int, highest: int) -> None:
+    # bool is an int to Python, and True is no width.
+    if type(value) is not int or not lowest <= value <= highest:
+        raise InvalidRequest(
+            field,
+            f"{field} must be a whole number from {lowest} to {highest}, not {shown(value)}.",
+        )
+
+
+def check_guidance_scale(value: object) -> None:
+    # NaN fails every comparison; bool is an int to Python.
+    if type(value) not in (int, float) or not 0 <= value <= MAX_GUIDANCE_SCALE:  # type: ignore[operator]
+        raise InvalidRequest(
+            "guidance_scale",
+            f"guidance_scale must be a number from 0 to {MAX_GUIDANCE_SCALE:g},"
+            f" not {shown(value)}.",
+        )

@@ -1,0 +1,74 @@
+"""One image between two denoising steps: all the state that there is."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import SchedulerMixin
+
+from generator.request import GenerationRequest
+
+
+@dataclass(slots=True, eq=False)
+class Sample:
+    """Owns its scheduler, as diffusers' schedulers count steps and keep past outputs.
+
+    R is 2 with guidance (first the negative row, then the prompt's) and 1 without.
+    """
+
+    request: GenerationRequest
+    scheduler: SchedulerMixin
+    timesteps: torch.Tensor  # (steps,)
+    latents: torch.Tensor  # (1, channels, height, width), in latent units
+    prompt_embeds: torch.Tensor  # (R, tokens, channels)
+    add_text_embeds: torch.Tensor  # (R, channels): the pooled prompt embeddings
+    add_time_ids: torch.Tensor  # (R, 6)
+    extra_step_kwargs: dict[str, Any]
+    unseen_words: tuple[str, ...] = ()
+    step_index: int = 0
+
+    @property
+    def batch_key(self) -> Hashable:
+        """Samples of one latent shape may share a forward, whatever else they differ in."""
+        return tuple(self.latents.shape)
+
+    @property
+    def rows(self) -> int:
+        return len(self.prompt_embeds)
+
+    @property
+    def num_steps(self) -> int:
+        """Denoising steps in all: twice the request's for second-order schedulers, less one."""
+        return len(self.timesteps)
+
+    @property
+    def is_denoised(self) -> bool:
+        return self.step_index >= len(self.timesteps)
+
+    @property
+    def timestep(self) -> torch.Tensor:
+        return self.timesteps[self.step_index]
+
+    def latent_model_input(self) -> torch.Tensor:
+        """(R, channels, height, width), scaled as the scheduler wants it."""
+        latents = self.scheduler.scale_model_input(self.latents, self.timestep)
+        return latents.expand(self.rows, -1, -1, -1)
+
+    def guide(self, noise_pred: torch.Tensor) -> torch.Tensor:
+        """(R, ...) to (1, ...): classifier-free guidance (Ho and Salimans 2022, equation 6)."""
+        if self.rows == 1:
+            return noise_pred
+        negative, positive = noise_pred.chunk(2)
+        return negative + self.request.guidance_scale * (positive - negative)
+
+    def advance(self, noise_pred: torch.Tensor) -> None:
+        """Takes one step, from the UNet's (R, ...) rows for this sample."""
+        self.latents = self.scheduler.step(
+            self.guide(noise_pred),
+            self.timestep,
+            self.latents,
+            **self.extra_step_kwargs,
+            return_dict=False,
+        )[0]
+        self.step_index += 1
