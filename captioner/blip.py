@@ -8,6 +8,7 @@ from transformers import BertTokenizer, BlipForConditionalGeneration, BlipProces
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 from captioner.request import CaptionRequest
+from models_cache import layout
 
 
 class Blip:
@@ -23,11 +24,10 @@ class Blip:
     @classmethod
     def load(cls, folder: Path, device: torch.device, name: str) -> "Blip":
         """Loads a transformers folder: half precision on CUDA, fp32 on a CPU."""
-        variant = "fp16" if any(folder.glob("*.fp16.safetensors")) else None
         model = BlipForConditionalGeneration.from_pretrained(
             folder,
             dtype=torch.float16 if device.type == "cuda" else torch.float32,
-            variant=variant,
+            variant=layout.variant(folder),
             use_safetensors=True,
             local_files_only=True,
         )

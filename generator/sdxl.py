@@ -18,6 +18,7 @@ from generator.model_info import ModelInfo
 from generator.request import GenerationRequest
 from generator.sample import Sample
 from generator.unseen_words import unseen_words
+from models_cache import layout
 
 # What image tools call diffusers' schedulers; others go by their class.
 SAMPLERS = {
@@ -62,11 +63,10 @@ class SDXL:
         The VAE is fp32 wherever its config says ``force_upcast``: SDXL's overflows in fp16.
         """
         dtype = torch.float16 if device.type == "cuda" else torch.float32
-        variant = "fp16" if any(folder.glob("unet/*.fp16.safetensors")) else None
         pipeline = StableDiffusionXLPipeline.from_pretrained(
             folder,
             dtype=dtype,
-            variant=variant,
+            variant=layout.variant(folder / "unet"),
             use_safetensors=True,
             local_files_only=True,
             add_watermarker=False,

@@ -24,3 +24,11 @@ def draw_batch(rng: Random, count: int) -> tuple[torch.Tensor, list[str]]:
     return pixels([draw_scene(scene, rng, IMAGE_SIZE) for scene in scenes]), [
         scene.caption for scene in scenes
     ]
+
+
+def draw_nowhere_batch(rng: Random, count: int) -> tuple[torch.Tensor, list[str]]:
+    """Training scenes without their settings, as pixels, and what of their captions is left."""
+    scenes = [sample_scene(rng) for _ in range(count)]
+    return pixels([draw_scene(scene, rng, IMAGE_SIZE, nowhere=True) for scene in scenes]), [
+        scene.caption.removesuffix(f" {scene.setting}") for scene in scenes
+    ]

@@ -5,14 +5,17 @@ from random import Random
 
 import torch
 from torch import nn
-from transformers import BlipConfig, BlipForConditionalGeneration, BlipProcessor
+from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration, BlipProcessor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-from scripts.demo_models.batches import IMAGE_SIZE, draw_batch
+from scripts.demo_models.batches import IMAGE_SIZE, draw_batch, draw_nowhere_batch
 from scripts.demo_models.run import Run
 from scripts.demo_models.tokenizers import caption_tokenizer
 
-STEPS = 3000
+STEPS = 4000
+NOWHERE = 16  # of the batch: things without a setting, so that neither is known by the other
+MASKED_WORDS = 0.25
+IGNORED = -100  # a label that cross entropy passes over
 BATCH = 64
 
 
@@ -32,10 +35,12 @@ def build(folder: Path) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
             "image_size": IMAGE_SIZE,
             "patch_size": 8,
             "initializer_range": 0.02,
+            "attention_dropout": 0.1,
         },
         text_config={
             **width,
             "num_hidden_layers": 3,
+            "hidden_dropout_prob": 0.1,
             "vocab_size": len(tokenizer),
             "max_position_embeddings": 64,
             "bos_token_id": tokenizer.convert_tokens_to_ids("[DEC]"),
@@ -54,17 +59,34 @@ def run(folder: Path, device: torch.device, steps: int = STEPS) -> Run:
     model, processor = build(folder / "captioner")
 
     def loss(model: nn.Module, rng: Random) -> torch.Tensor:
-        pixel_values, captions = draw_batch(rng, BATCH)
-        tokens = processor.tokenizer(captions, padding=True, return_tensors="pt").to(device)
-        tokens.input_ids[:, 0] = model.config.text_config.bos_token_id
-        labels = tokens.input_ids.masked_fill(tokens.attention_mask == 0, -100)
-        pixel_values = _normalize(_wear(pixel_values.to(device)), processor.image_processor)
-        result: torch.Tensor = model(
-            pixel_values, tokens.input_ids, tokens.attention_mask, labels
-        ).loss
+        pixel_values, captions = draw_batch(rng, BATCH - NOWHERE)
+        plain_pixel_values, plain_captions = draw_nowhere_batch(rng, NOWHERE)
+        pixel_values = torch.cat([pixel_values, plain_pixel_values]).to(device)
+        input_ids, attention_mask, labels = (
+            tensor.to(device) for tensor in _words(processor.tokenizer, captions, plain_captions)
+        )
+        pixel_values = _normalize(_wear(pixel_values), processor.image_processor)
+        result: torch.Tensor = model(pixel_values, input_ids, attention_mask, labels).loss
         return result
 
     return Run("captioner", model, loss, steps, 1e-3, folder, device)
+
+
+def _words(
+    tokenizer: BertTokenizer, captions: list[str], plain_captions: list[str]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What the decoder reads, its mask, and what it is to say next.
+
+    Some of the words that it reads are hidden from it: it is to look rather than to guess from
+    what is usual. Where there is no setting to be seen, the caption's end is not asked for.
+    """
+    tokens = tokenizer([*captions, *plain_captions], padding=True, return_tensors="pt")
+    labels = tokens.input_ids.masked_fill(tokens.attention_mask == 0, IGNORED)
+    labels[len(captions) :][labels[len(captions) :] == tokenizer.sep_token_id] = IGNORED
+    hidden = torch.rand(tokens.input_ids.shape) < MASKED_WORDS
+    input_ids = tokens.input_ids.masked_fill(hidden, tokenizer.mask_token_id)
+    input_ids[:, 0] = tokenizer.convert_tokens_to_ids("[DEC]")
+    return input_ids, tokens.attention_mask, labels
 
 
 def _wear(pixel_values: torch.Tensor) -> torch.Tensor:

@@ -5,15 +5,21 @@ from random import Random
 from PIL import Image
 
 from scripts.demo_models import things
-from scripts.demo_models.brush import PALETTE, Brush, Paint
+from scripts.demo_models.brush import PALETTE, Brush, Paint, mix
 from scripts.demo_models.scenes import Scene
 
 
-def draw_scene(scene: Scene, rng: Random, size: int = 64) -> Image.Image:
-    """The scene, RGB, ``size`` pixels wide and high; ``rng`` chooses places and sizes."""
+def draw_scene(scene: Scene, rng: Random, size: int = 64, nowhere: bool = False) -> Image.Image:
+    """The scene, RGB, ``size`` pixels wide and high; ``rng`` chooses places and sizes.
+
+    ``nowhere`` puts its things before a backdrop of any two colours instead of the setting.
+    """
     brush = Brush(size)
     horizon = 0.56 + rng.uniform(-0.03, 0.03)
-    draw_setting(brush, scene.setting, horizon, rng)
+    if nowhere:
+        _nowhere(brush, horizon, rng)
+    else:
+        draw_setting(brush, scene.setting, horizon, rng)
     alone = len(scene.things) == 1
     for place, thing in enumerate(scene.things):
         x = (
@@ -42,6 +48,14 @@ def draw_setting(brush: Brush, setting: str, horizon: float, rng: Random) -> Non
         "on the grass": _grass,
         "in the desert": _desert,
     }[setting](brush, horizon, rng)
+
+
+def _nowhere(brush: Brush, horizon: float, rng: Random) -> None:
+    for top, bottom in ((0.0, horizon), (horizon, 1.0)):
+        red, green, blue = (rng.randrange(256) for _ in range(3))
+        brush.gradient(
+            top, bottom, (red, green, blue), mix((red, green, blue), (128, 128, 128), 0.3)
+        )
 
 
 def _sea(brush: Brush, horizon: float, rng: Random) -> None:

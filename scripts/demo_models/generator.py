@@ -22,7 +22,7 @@ from scripts.demo_models.batches import IMAGE_SIZE, draw_batch
 from scripts.demo_models.run import Run
 from scripts.demo_models.tokenizers import PROMPT_TOKENS, prompt_tokenizer
 
-STEPS = 7000
+STEPS = 5000
 BATCH = 32
 SCENES = 16_384
 POOLED = 128

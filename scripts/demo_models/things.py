@@ -133,9 +133,9 @@ def _cat(box: Box, paint: Paint, rng: Random) -> None:
     for x in (-1, 1):
         box.polygon([(0.26 * x, 0.62), (0.24 * x, 0.98), (0.04 * x, 0.78)], paint.fill, paint.edge)
     box.ellipse((0, 0.62), (0.28, 0.23), paint.fill, paint.edge)
-    for x in (-0.11, 0.11):
-        box.ellipse((x, 0.66), (0.055, 0.065), (250, 236, 120), (40, 40, 30))
-        box.ellipse((x, 0.66), (0.022, 0.05), (20, 20, 20))
+    for eye in (-0.11, 0.11):
+        box.ellipse((eye, 0.66), (0.055, 0.065), (250, 236, 120), (40, 40, 30))
+        box.ellipse((eye, 0.66), (0.022, 0.05), (20, 20, 20))
     box.polygon([(-0.04, 0.57), (0.04, 0.57), (0, 0.52)], (240, 140, 150))
     box.ellipse((0, 0.22), (0.12, 0.15), paint.light)
 

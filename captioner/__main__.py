@@ -1,0 +1,68 @@
+"""``python -m captioner photo.jpg``: captions pictures, one line each."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Before any import that reads them: with the weights at hand nothing is ever looked up.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+
+from tqdm import tqdm
+
+from captioner.blip import Blip
+from captioner.engine import Engine
+from captioner.images import InvalidImage, read_image
+from captioner.request import CaptionRequest
+from models_cache.catalog import Family
+from models_cache.flags import EPILOG, add_model_flags
+from models_cache.start import CannotStart, choose_for
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code: 0 if every picture was captioned, 1 if one was not, 2 without a model."""
+    options = _parser().parse_args(arguments)
+    try:
+        located, device = choose_for(Family.BLIP, options)
+    except CannotStart as error:
+        print(f"captioner: {error}", file=sys.stderr)
+        return 2
+    engine = Engine(Blip.load(located.folder, device, located.checkpoint.name))
+    engine.start()
+    try:
+        captioned = [
+            _caption(engine, file, options.prefix)
+            for file in tqdm(options.files, "captioning", unit="picture", disable=None)
+        ]
+    finally:
+        engine.close()
+    return 0 if all(captioned) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m captioner", description="Says what pictures show.", epilog=EPILOG
+    )
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    parser.add_argument("--prefix", default="", help='words to begin with, as "a photograph of"')
+    add_model_flags(parser, os.environ, [Family.BLIP])
+    return parser
+
+
+def _caption(engine: Engine, file: Path, prefix: str) -> bool:
+    """Prints the caption, or why there is none; says which of the two it was."""
+    try:
+        request = CaptionRequest(read_image(file.read_bytes()), prefix)
+    except (OSError, InvalidImage) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        tqdm.write(f"{file}: {reason}", file=sys.stderr)
+        return False
+    tqdm.write(f"{file}: {engine.submit(request).result()}")
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""``python -m generator "a prompt" -o out.png``: paints one image."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# Before any import that reads them: with the weights at hand nothing is ever looked up.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+
+from tqdm import tqdm
+
+from generator.engine import Engine
+from generator.job import Job, Progress, Succeeded
+from generator.png import png_bytes
+from generator.request import GenerationRequest, InvalidRequest
+from generator.sdxl import SDXL, Defaults
+from models_cache.catalog import Family
+from models_cache.flags import EPILOG, add_model_flags
+from models_cache.start import CannotStart, choose_for
+
+WISHES = ("negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code: 0 with an image, 1 if the model failed, 2 for wrong arguments."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.output.parent.is_dir():
+        parser.error(f"--output: there is no folder {options.output.parent}")
+    try:
+        located, device = choose_for(Family.SDXL, options)
+    except CannotStart as error:
+        print(f"generator: {error}", file=sys.stderr)
+        return 2
+    checkpoint = located.checkpoint
+    defaults = Defaults(checkpoint.num_inference_steps, checkpoint.guidance_scale)
+    model = SDXL.load(located.folder, device, checkpoint.name, defaults)
+    try:
+        wishes = {name: getattr(options, name) for name in WISHES}
+        request = model.info.request(options.prompt, **wishes)
+    except InvalidRequest as error:
+        parser.error(str(error))
+    return _paint(Engine(model), request, options.output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m generator", description="Paints what a prompt says.", epilog=EPILOG
+    )
+    parser.add_argument("prompt")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
+    for name in WISHES:
+        kind = {"negative_prompt": str, "guidance_scale": float}.get(name, int)
+        parser.add_argument("--" + name.replace("_", "-"), type=kind)
+    add_model_flags(parser, os.environ, [Family.SDXL])
+    return parser
+
+
+def _paint(engine: Engine, request: GenerationRequest, output: Path) -> int:
+    engine.start()
+    try:
+        job = engine.submit(request)
+        _show_progress(job)
+    finally:
+        engine.close()
+    outcome = job.wait()
+    if not isinstance(outcome, Succeeded):
+        print(f"generator: {getattr(outcome, 'error', 'cancelled')}", file=sys.stderr)
+        return 1
+    info = engine.model.info
+    output.write_bytes(png_bytes(outcome.image, request, model=info.name, sampler=info.sampler))
+    print(f"{output}: {request.width}x{request.height}, seed {request.seed}")
+    if outcome.unseen_words:
+        print(f"The prompt was too long: unseen were {' '.join(outcome.unseen_words)!r}.")
+    return 0
+
+
+def _show_progress(job: Job) -> None:
+    with tqdm(desc="painting", unit="step", disable=None) as bar:
+        for event in job.follow():
+            if isinstance(event, Progress):
+                bar.total = event.num_inference_steps
+                bar.update(event.step - bar.n)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

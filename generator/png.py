@@ -1,0 +1,102 @@
+"""An image and its parameters as one PNG, and the parameters back.
+
+The text is what AUTOMATIC1111's web UI calls infotext, which most galleries and tools can read.
+"""
+
+import json
+import re
+import zlib
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+
+if TYPE_CHECKING:
+    from generator.request import GenerationRequest
+
+# Every character at which some reader would begin a new line, and what is invisible besides.
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+NEGATIVE_PROMPT = re.compile("^Negative prompt:", re.MULTILINE)
+
+# `key: value` up to a comma or the end, where a value in double quotes may hold either. A key has
+# a length limit, or a long line without a colon would take quadratic time.
+PAIR = re.compile(r'(\w[\w /-]{1,63}):\s*("(?:[^"\\]|\\.)+"|[^,]*)(?:,|$)')
+
+
+def png_bytes(
+    image: Image.Image, request: "GenerationRequest", *, model: str, sampler: str
+) -> bytes:
+    """``model`` and ``sampler`` are names for people to read."""
+    text = PngInfo()
+    text.add_text("parameters", format_parameters(request, model=model, sampler=sampler))
+    file = BytesIO()
+    # Run-length matching is all that filtered rows need. For made-up images of 1024x1024, from
+    # grain to blur, it took 1/6 to 2/3 of the default's time and 98 to 100 % of its bytes; a flat
+    # drawing took 2/3 and 8 kB instead of 7 (Pillow 13 with zlib-ng).
+    image.save(file, "PNG", pnginfo=text, compress_level=1, compress_type=zlib.Z_RLE)
+    return file.getvalue()
+
+
+def read_parameters(png: bytes) -> dict[str, str]:
+    """As ``parse_parameters``; empty where the PNG has no such text. Pixels are not decoded.
+
+    Text that stands behind the pixels is not found. Raises SyntaxError or ValueError, as Pillow
+    does, for what is no PNG.
+    """
+    text = PngImageFile(BytesIO(png)).info.get("parameters", "")
+    return parse_parameters(text) if text else {}
+
+
+def format_parameters(request: "GenerationRequest", *, model: str, sampler: str) -> str:
+    """Control characters become spaces, so that no prompt can pass for lines of ours."""
+    pairs = {
+        "Steps": request.num_inference_steps,
+        "Sampler": sampler,
+        "CFG scale": float(request.guidance_scale),
+        "Seed": request.seed,
+        "Size": f"{request.width}x{request.height}",
+        "Model": model,
+        "Version": "Lookalike",
+    }
+    # Readers look for the words at the start of a line, and the prompt's is one. CLIP's tokenizers
+    # take the no-break space for a space, so the prompt still means the same.
+    prompt = NEGATIVE_PROMPT.sub("Negative\u00a0prompt:", _one_line(request.prompt))
+    lines = [prompt]
+    if negative_prompt := _one_line(request.negative_prompt or ""):
+        lines.append(f"Negative prompt: {negative_prompt}")
+    lines.append(", ".join(f"{key}: {_quoted(str(value))}" for key, value in pairs.items()))
+    return "\n".join(lines)
+
+
+def parse_parameters(text: str) -> dict[str, str]:
+    """``Prompt``, ``Negative prompt`` if there is one, and the last line's pairs as they stand.
+
+    As in AUTOMATIC1111's reader, fewer than three pairs make the last line part of the prompt.
+    """
+    *lines, last = [line.strip() for line in text.strip().split("\n")]
+    pairs = PAIR.findall(last)
+    if len(pairs) < 3:
+        lines, pairs = [*lines, last], []
+    parameters = {key: _unquoted(value.strip()) for key, value in pairs}
+    prompt, *negative_prompt = NEGATIVE_PROMPT.split("\n".join(lines))
+    parameters["Prompt"] = prompt.strip()
+    if negative_prompt:
+        parameters["Negative prompt"] = "\n".join(part.strip() for part in negative_prompt)
+    return parameters
+
+
+def _one_line(text: str) -> str:
+    return CONTROL_CHARACTERS.sub(" ", text).strip()
+
+
+def _quoted(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False) if re.search(r'[,:"\n]', value) else value
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return str(json.loads(value)) if value.startswith('"') else value
+    except ValueError:
+        return value

@@ -1,0 +1,66 @@
+"""The flags that say which models to load and where, the same for every program."""
+
+import argparse
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from models_cache.catalog import Family
+from models_cache.choice import ROLES, Models
+
+ENVIRONMENT_PREFIX = "LOOKALIKE_"
+
+EPILOG = "Each flag is also an environment variable: LOOKALIKE_MODELS=demo is --models demo."
+
+
+def add_flag(
+    parser: argparse.ArgumentParser,
+    environ: Mapping[str, str],
+    name: str,
+    default: object,
+    **options: Any,
+) -> None:
+    """``name`` as Python spells it; its environment variable goes before ``default``."""
+    flag = "--" + name.replace("_", "-")
+    default = environ.get(ENVIRONMENT_PREFIX + name.upper(), default)
+    parser.add_argument(flag, default=default, **options)
+
+
+def add_model_flags(
+    parser: argparse.ArgumentParser,
+    environ: Mapping[str, str],
+    families: Iterable[Family] = tuple(Family),
+) -> None:
+    """``--models``, ``--device``, and for each family the flag that names another checkpoint."""
+    add_flag(
+        parser,
+        environ,
+        "models",
+        Models.AUTO.value,
+        type=_models,
+        metavar="{" + ",".join(Models) + "}",
+        help="full: BLIP-large and SDXL-base; demo: the small embedded ones; auto: full where there"
+        " is a CUDA device and the weights are at hand, demo otherwise (%(default)s)",
+    )
+    for family in families:
+        add_flag(
+            parser,
+            environ,
+            ROLES[family].lower(),
+            None,
+            metavar="MODEL",
+            help=f"another {family.value} checkpoint: a folder or a hub id",
+        )
+    add_flag(
+        parser,
+        environ,
+        "device",
+        "auto",
+        help="cpu, cuda, cuda:1; auto takes CUDA where there is one (%(default)s)",
+    )
+
+
+def _models(text: str) -> str:
+    # argparse checks ``choices`` of flags alone; a default from the environment comes here too.
+    if text not in set(Models):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(Models)}")
+    return text

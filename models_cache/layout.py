@@ -1,0 +1,161 @@
+"""The files that loading a checkpoint opens, by family."""
+
+from pathlib import Path
+
+from models_cache.catalog import Family
+from models_cache.checkpoint_file import (
+    DamagedFile,
+    MissingFile,
+    check_safetensors,
+    read_json,
+    read_json_if_there,
+    read_text,
+)
+
+# What the first file may call the checkpoint: its class, or for want of that its model_type.
+CLASS_NAMES = {
+    Family.BLIP: ("BlipForConditionalGeneration", "blip"),
+    Family.SDXL: ("StableDiffusionXLPipeline",),
+}
+FIRST_FILES = {Family.BLIP: "config.json", Family.SDXL: "model_index.json"}
+TRANSFORMERS_WEIGHTS = "model"
+DIFFUSERS_WEIGHTS = "diffusion_pytorch_model"
+# The UNet first: it decides the variant, and as the largest is what a cut download lacks.
+SDXL_WEIGHTS = {
+    "unet": DIFFUSERS_WEIGHTS,
+    "vae": DIFFUSERS_WEIGHTS,
+    "text_encoder": TRANSFORMERS_WEIGHTS,
+    "text_encoder_2": TRANSFORMERS_WEIGHTS,
+}
+SDXL_TOKENIZERS = ("tokenizer", "tokenizer_2")
+LIBRARIES = ("diffusers", "transformers")
+PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
+
+
+class WrongCheckpoint(Exception):
+    """The folder holds what cannot be loaded here, however whole it is. No full stop either."""
+
+
+def check(folder: Path, family: Family) -> None:
+    """Raises MissingFile, DamagedFile or WrongCheckpoint for the first thing that is wrong.
+
+    Reads the small files and the headers of the large ones: milliseconds, even for SDXL. Whether
+    the tensors fit the configs is not looked at. Pickles are never opened.
+    """
+    found = _class_name(folder, family)
+    if found not in CLASS_NAMES[family]:
+        raise WrongCheckpoint(
+            f"{folder} is a checkpoint of the {found} family, not {family.value}"
+            f" ({CLASS_NAMES[family][0]})"
+        )
+    if family is Family.BLIP:
+        _check_blip(folder)
+    else:
+        _check_sdxl(folder)
+
+
+def variant(folder: Path) -> str | None:
+    """Which variant of the weights in ``folder`` to load: "fp16", or None for the plain ones."""
+    return "fp16" if any(folder.glob("*.fp16*.safetensors")) else None
+
+
+def _class_name(folder: Path, family: Family) -> str:
+    """What the folder says it holds, which need not be of the family wanted."""
+    if (folder / "model_index.json").is_file():
+        return str(read_json(folder / "model_index.json").get("_class_name"))
+    if not (folder / "config.json").is_file():
+        raise _missing(folder, FIRST_FILES[family])
+    config = read_json(folder / "config.json")
+    match config.get("architectures"):
+        case [name, *_]:
+            return str(name)
+    return str(config.get("model_type"))
+
+
+def _check_blip(folder: Path) -> None:
+    if not (folder / "processor_config.json").is_file():
+        _require(folder, "preprocessor_config.json", "processor_config.json")
+    for name in (
+        "processor_config.json",
+        "preprocessor_config.json",
+        "tokenizer_config.json",
+        "generation_config.json",
+    ):
+        read_json_if_there(folder / name)
+    _check_tokenizer(folder, "vocab.txt")
+    _check_weights(folder, TRANSFORMERS_WEIGHTS, variant(folder))
+
+
+def _check_sdxl(folder: Path) -> None:
+    _check_brings_no_code(folder / "model_index.json")
+    read_json(folder / "scheduler" / "scheduler_config.json")
+    for tokenizer in SDXL_TOKENIZERS:
+        # Without it the second tokenizer would pad with another token, and say nothing.
+        read_json(folder / tokenizer / "tokenizer_config.json")
+        _check_tokenizer(folder / tokenizer, "vocab.json", "merges.txt")
+    for component, weights in SDXL_WEIGHTS.items():
+        read_json(folder / component / "config.json")
+        # diffusers takes the plain weights of a component that lacks the variant.
+        wanted = variant(folder / component) if variant(folder / "unet") else None
+        _check_weights(folder / component, weights, wanted)
+
+
+def _check_brings_no_code(model_index: Path) -> None:
+    components = read_json(model_index)
+    for component in ("scheduler", *SDXL_TOKENIZERS, *SDXL_WEIGHTS):
+        match components.get(component):
+            case [library, str()] if library in LIBRARIES:
+                continue
+        raise WrongCheckpoint(
+            f"{model_index} does not say that {component} is a class of diffusers or transformers,"
+            " and code that comes with a checkpoint is not run"
+        )
+
+
+def _check_tokenizer(folder: Path, *vocabulary: str) -> None:
+    """One tokenizer.json, or the older files that say the same."""
+    read_json_if_there(folder / "special_tokens_map.json")
+    if (folder / "tokenizer.json").is_file():
+        read_json(folder / "tokenizer.json")
+        return
+    for name in vocabulary:
+        _require(folder, name, "tokenizer.json")
+        read = read_json if name.endswith(".json") else read_text
+        read(folder / name)
+
+
+def _check_weights(folder: Path, name: str, variant: str | None) -> None:
+    suffix = f".{variant}" if variant else ""
+    single = folder / f"{name}{suffix}.safetensors"
+    index = folder / f"{name}.safetensors.index{suffix}.json"
+    # Where there are both, transformers opens the single file and diffusers the index.
+    if index.is_file() and not (name == TRANSFORMERS_WEIGHTS and single.is_file()):
+        for shard in _shards(index):
+            check_safetensors(shard)
+    else:
+        _require(folder, single.name, f"{name}.fp16.safetensors")
+        check_safetensors(single)
+
+
+def _shards(index: Path) -> list[Path]:
+    weight_map = read_json(index).get("weight_map")
+    names = list(weight_map.values()) if isinstance(weight_map, dict) else []
+    if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
+        raise DamagedFile(index, "does not list the files of the weights")
+    return [index.parent / name for name in sorted(set(names))]
+
+
+def _require(folder: Path, name: str, alternative: str) -> None:
+    if not (folder / name).is_file():
+        raise _missing(folder, name if name == alternative else f"{name} or {alternative}")
+
+
+def _missing(folder: Path, name: str) -> MissingFile:
+    """Says so where the only weights are pickles: people see them and wonder."""
+    pickles = sorted(path.name for path in folder.glob("*") if path.suffix in PICKLES)
+    if not pickles or any(folder.glob("*.safetensors")):
+        return MissingFile(folder / name)
+    return MissingFile(
+        folder / name,
+        f"is missing, and {pickles[0]} is a pickle: those can run any code, so none is opened",
+    )

@@ -1,0 +1,292 @@
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from checkpoints import point_main_at, snapshot, write, write_blip, write_sdxl
+
+from models_cache import catalog
+from models_cache.catalog import BLIP_LARGE, DEMO_CAPTIONER, SDXL_BASE, Checkpoint, Family, File
+from models_cache.store import (
+    DamagedModel,
+    MissingModel,
+    ModelError,
+    Store,
+    UnsuitableModel,
+    check,
+)
+
+OLD = "2227ac38c9f16105cb0412e7cab4759978a8fd90"
+# A model of the hub that we do not know, and one of which we know it all.
+UNKNOWN = Checkpoint("org/blip", Family.BLIP, repository="org/blip")
+PINNED = replace(BLIP_LARGE, files=(File("vocab.txt", 16),))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "models_cache", tmp_path / "user" / "hub")
+
+
+@pytest.fixture
+def ours(store):
+    return store.folder / "hub"
+
+
+def commands(error):
+    return [shlex.split(line) for line in str(error.value).splitlines() if line.startswith("    ")]
+
+
+def test_a_pinned_revision_is_found_in_either_cache_and_ours_comes_first(store, ours):
+    theirs = write_blip(snapshot(store.user_cache, PINNED.repository, PINNED.revision))
+    assert store.locate(PINNED) == theirs
+    own = write_blip(snapshot(ours, PINNED.repository, PINNED.revision))
+    assert store.locate(PINNED) == own
+
+
+def test_another_revision_serves_where_the_pinned_one_is_not(store):
+    some = write_blip(snapshot(store.user_cache, PINNED.repository, "0" * 40))
+    assert store.locate(PINNED) == some
+    main = write_blip(snapshot(store.user_cache, PINNED.repository, OLD))
+    point_main_at(store.user_cache, PINNED.repository, OLD)
+    assert store.locate(PINNED) == main
+    pinned = write_blip(snapshot(store.user_cache, PINNED.repository, PINNED.revision))
+    assert store.locate(PINNED) == pinned
+
+
+def test_an_unknown_id_is_found_at_main(store):
+    write_blip(snapshot(store.user_cache, "org/blip", "0" * 40))
+    main = write_blip(snapshot(store.user_cache, "org/blip", OLD))
+    point_main_at(store.user_cache, "org/blip", OLD)
+    assert store.locate(UNKNOWN) == main
+
+
+def test_an_incomplete_copy_is_passed_over_for_a_whole_one(store, ours):
+    cut = write_blip(snapshot(ours, PINNED.repository, PINNED.revision))
+    (cut / "model.safetensors").unlink()
+    whole = write_blip(snapshot(store.user_cache, PINNED.repository, PINNED.revision))
+    assert store.locate(PINNED) == whole
+
+
+def test_files_that_are_links_into_blobs_are_followed(store):
+    folder = write_blip(snapshot(store.user_cache, "org/blip", OLD))
+    blob = store.user_cache / "models--org--blip" / "blobs" / "1234"
+    blob.parent.mkdir()
+    (folder / "model.safetensors").rename(blob)
+    (folder / "model.safetensors").symlink_to(blob)
+    assert store.locate(UNKNOWN) == folder
+    blob.unlink()
+    with pytest.raises(
+        MissingModel, match=r"model.safetensors or model.fp16.safetensors is missing"
+    ):
+        store.locate(UNKNOWN)
+
+
+def test_what_is_nowhere_is_missing_and_the_command_fetches_it(store):
+    with pytest.raises(MissingModel) as caught:
+        store.locate(SDXL_BASE)
+    first = str(caught.value).splitlines()[0]
+    assert first == (
+        "stabilityai/stable-diffusion-xl-base-1.0 is not on this machine."
+        " To fetch it (6.9 GB, licence: CreativeML Open RAIL++-M):"
+    )
+    includes = [word for pattern in SDXL_BASE.include for word in ("--include", pattern)]
+    assert commands(caught) == [
+        [
+            ".venv/bin/hf",
+            "download",
+            SDXL_BASE.repository,
+            "--revision",
+            SDXL_BASE.revision,
+            *includes,
+        ]
+    ]
+
+
+def test_for_an_unknown_id_the_caches_that_were_searched_are_named(store, ours):
+    with pytest.raises(MissingModel) as caught:
+        store.locate(UNKNOWN)
+    message = str(caught.value)
+    assert message.startswith(f"org/blip is not on this machine: no folder, and not in {ours} and ")
+    assert str(store.user_cache) in message
+    assert "--revision" not in message
+    assert commands(caught)[0][-2:] == ["--include", "*.safetensors"]
+
+
+def test_an_incomplete_copy_is_completed_where_it_lies(store, ours):
+    folder = write_blip(snapshot(ours, BLIP_LARGE.repository, BLIP_LARGE.revision))
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(MissingModel, match="is missing. To fetch what is missing:") as caught:
+        store.locate(BLIP_LARGE)
+    [command] = commands(caught)
+    assert command[-2:] == ["--cache-dir", str(ours)]
+    assert "--include" in command
+    assert "--force-download" not in command
+
+
+def test_a_damaged_file_is_fetched_again_into_the_copy_that_it_is_in(store):
+    folder = write_blip(snapshot(store.user_cache, BLIP_LARGE.repository, OLD))
+    write(folder / "model.safetensors", b"")
+    with pytest.raises(DamagedModel) as caught:
+        store.locate(BLIP_LARGE)
+    assert str(caught.value).startswith(
+        f"{folder}/model.safetensors is empty. To fetch that file again:\n"
+    )
+    [command] = commands(caught)
+    assert command[:4] == [".venv/bin/hf", "download", BLIP_LARGE.repository, "model.safetensors"]
+    assert command[4:] == [
+        *("--revision", OLD),
+        *("--cache-dir", str(store.user_cache)),
+        "--force-download",
+    ]
+
+
+def test_damage_is_told_rather_than_incompleteness(store, ours):
+    cut = write_blip(snapshot(ours, "org/blip", OLD))
+    (cut / "vocab.txt").unlink()
+    write(snapshot(store.user_cache, "org/blip", OLD) / "config.json", b"")
+    with pytest.raises(DamagedModel, match=r"config.json is empty"):
+        store.locate(UNKNOWN)
+
+
+def test_recorded_sizes_are_checked_at_the_pinned_revision_only(store):
+    pinned = write_blip(snapshot(store.user_cache, PINNED.repository, PINNED.revision))
+    old = write_blip(snapshot(store.user_cache, PINNED.repository, OLD))
+    for folder in (pinned, old):
+        write(folder / "vocab.txt", b"[PAD]\nred\nhou")
+    check(PINNED, old)
+    with pytest.raises(DamagedModel, match=r"vocab.txt has 13 bytes instead of 16"):
+        check(PINNED, pinned)
+
+
+def test_the_demo_is_restored_from_git(store):
+    with pytest.raises(MissingModel, match=r"config.json is missing. To restore it:") as caught:
+        store.locate(DEMO_CAPTIONER)
+    assert commands(caught) == [["git", "checkout", "--", "models_cache/demo"]]
+    folder = write_blip(store.folder / "demo" / "captioner")
+    assert store.locate(DEMO_CAPTIONER) == folder
+    write(folder / "vocab.txt", b"")
+    with pytest.raises(DamagedModel, match=r"vocab.txt is empty. To restore it:") as caught:
+        store.locate(DEMO_CAPTIONER)
+    assert commands(caught) == [["git", "checkout", "--", "models_cache/demo"]]
+
+
+def test_in_a_folder_of_the_users_own_the_file_is_for_the_user_to_mend(store, tmp_path):
+    folder = write_sdxl(tmp_path / "my model")
+    checkpoint = store.named(str(folder), Family.SDXL)
+    assert store.locate(checkpoint) == folder
+    write(folder / "vae" / "config.json", b"{")
+    with pytest.raises(DamagedModel) as caught:
+        store.locate(checkpoint)
+    assert str(caught.value) == (
+        f"{folder}/vae/config.json is not valid JSON."
+        " Replace it with a whole copy, or name another folder."
+    )
+    (folder / "vae" / "config.json").unlink()
+    with pytest.raises(MissingModel) as caught:
+        store.locate(checkpoint)
+    assert str(caught.value) == (
+        f"{folder}/vae/config.json is missing. Put it there, or name another folder."
+    )
+
+
+def test_a_folder_of_another_family_is_refused(store, tmp_path):
+    folder = write_sdxl(tmp_path / "sdxl")
+    with pytest.raises(UnsuitableModel, match=r"family, not BLIP .*\. Name another folder or hub"):
+        store.locate(store.named(str(folder), Family.BLIP))
+
+
+def test_a_file_that_cannot_be_read_is_damaged(store, tmp_path, monkeypatch):
+    folder = write_blip(tmp_path / "blip")
+    # The tests may run as root, whom no permission stops.
+    denied = PermissionError(13, "Permission denied", str(folder / "config.json"))
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(denied))
+    with pytest.raises(DamagedModel, match=r"config.json cannot be read: Permission denied\."):
+        store.locate(store.named(str(folder), Family.BLIP))
+
+
+def test_a_folder_is_taken_before_an_id_of_the_same_name(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = write_blip(tmp_path / "org" / "blip")
+    assert store.named("org/blip", Family.BLIP) == Checkpoint("blip", Family.BLIP, folder=folder)
+
+
+def test_the_demo_is_known_by_its_folder(store):
+    folder = write_blip(store.folder / "demo" / "captioner")
+    assert store.named(f"{folder}/", Family.BLIP) is DEMO_CAPTIONER
+    with pytest.raises(UnsuitableModel):
+        store.named(str(folder), Family.SDXL)
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = write_blip(tmp_path / "blip")
+    assert store.named("~/blip", Family.BLIP).folder == folder
+
+
+def test_what_we_know_is_known_by_its_id(store):
+    for checkpoint in catalog.FULL:
+        assert store.named(checkpoint.repository, checkpoint.family) is checkpoint
+
+
+def test_another_id_is_taken_with_defaults_that_say_little(store):
+    checkpoint = store.named("org/sdxl-turbo_1.0", Family.SDXL)
+    assert checkpoint.repository == checkpoint.name == "org/sdxl-turbo_1.0"
+    assert (checkpoint.num_inference_steps, checkpoint.guidance_scale) == (30, 5.0)
+    assert checkpoint.licence == "see its own page"
+    assert not checkpoint.is_demo
+
+
+def test_a_known_id_of_the_other_family_is_refused_before_anybody_fetches_it(store):
+    with pytest.raises(UnsuitableModel, match="of the SDXL family, not BLIP"):
+        store.named(SDXL_BASE.repository, Family.BLIP)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "/no/where", "./here", "../org/blip", "a/b/c", "a b/c"])
+def test_what_is_neither_folder_nor_id_is_missing(store, name):
+    with pytest.raises(
+        MissingModel, match=f"There is no folder {re.escape(repr(name))}, and an id"
+    ):
+        store.named(name, Family.BLIP)
+
+
+def test_a_name_too_long_for_a_file_is_missing(store):
+    with pytest.raises(MissingModel, match="cannot be opened: File name too long"):
+        store.named("x" * 300, Family.BLIP)
+
+
+def test_a_single_file_is_no_checkpoint(store, tmp_path):
+    write(tmp_path / "sdxl.safetensors", b"")
+    with pytest.raises(UnsuitableModel, match=r"sdxl.safetensors is a file. Name a folder"):
+        store.named(str(tmp_path / "sdxl.safetensors"), Family.SDXL)
+
+
+def test_nothing_is_looked_up_in_the_network_and_nothing_is_written(store, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a connection")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket, "socket", refuse)
+    for checkpoint in (*catalog.KNOWN, UNKNOWN):
+        with pytest.raises(ModelError):
+            store.locate(checkpoint)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_users_cache_is_where_the_environment_says_and_no_model_library_is_imported(tmp_path):
+    program = (
+        "import sys; from models_cache import choice, store; print(store.Store().user_cache);"
+        "print({'torch', 'transformers', 'diffusers'} & set(sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"HF_HOME": str(tmp_path)},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.splitlines() == [str(tmp_path / "hub"), "set()"]
