@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import torch
+import transformers
 from transformers import BertTokenizer, BlipForConditionalGeneration, BlipProcessor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
@@ -24,6 +25,7 @@ class Blip:
     @classmethod
     def load(cls, folder: Path, device: torch.device, name: str) -> "Blip":
         """Loads a transformers folder: half precision on CUDA, fp32 on a CPU."""
+        transformers.utils.logging.disable_progress_bar()  # over before it can be read
         model = BlipForConditionalGeneration.from_pretrained(
             folder,
             dtype=torch.float16 if device.type == "cuda" else torch.float32,

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import diffusers
 import torch
+import transformers
 from diffusers import StableDiffusionXLPipeline
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
@@ -62,6 +64,9 @@ class SDXL:
 
         The VAE is fp32 wherever its config says ``force_upcast``: SDXL's overflows in fp16.
         """
+        # Two bars a component, written over one another, tell nobody anything.
+        diffusers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.disable_progress_bar()
         dtype = torch.float16 if device.type == "cuda" else torch.float32
         pipeline = StableDiffusionXLPipeline.from_pretrained(
             folder,
@@ -71,7 +76,7 @@ class SDXL:
             local_files_only=True,
             add_watermarker=False,
         )
-        if pipeline.vae.config.force_upcast:
+        if pipeline.vae.config.force_upcast and dtype is torch.float16:
             pipeline.vae.to(torch.float32)
         return cls(pipeline.to(device), name, defaults)
 

@@ -19,9 +19,9 @@ def add_flag(
     default: object,
     **options: Any,
 ) -> None:
-    """``name`` as Python spells it; its environment variable goes before ``default``."""
+    """``name`` as Python spells it; its environment variable, unless empty, goes before it."""
     flag = "--" + name.replace("_", "-")
-    default = environ.get(ENVIRONMENT_PREFIX + name.upper(), default)
+    default = environ.get(ENVIRONMENT_PREFIX + name.upper()) or default
     parser.add_argument(flag, default=default, **options)
 
 

@@ -1,0 +1,46 @@
+"""``python -m captioner``, as it is typed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.demo, pytest.mark.slow]
+
+SAMPLES = Path("webapp/static/samples")
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "captioner", "--models", "demo", *map(str, arguments)]
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+
+
+def test_each_picture_gets_its_line_and_what_is_none_its_reason(tmp_path: Path):
+    house = SAMPLES / "a-red-house-by-the-sea.png"
+    text = tmp_path / "text.jpg"
+    text.write_text("no picture")
+    done = run(house, text, tmp_path / "nothing.png", house)
+    assert done.stdout.splitlines() == [f"{house}: a red house by the sea"] * 2
+    assert f"{text}: The file is not an image" in done.stderr
+    assert f"{tmp_path / 'nothing.png'}: No such file or directory" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--device", "cuda:7"], "--device cuda:7: this machine has cpu"),
+        (["--captioner", "/nowhere"], "/nowhere"),
+        (["--captioner", "models_cache/demo/generator"], "not BLIP"),
+        (["--models", "large"], "'large' is none of auto, demo, full"),
+    ],
+)
+def test_what_cannot_be_loaded_is_named(flags, sentence):
+    done = run(SAMPLES / "a-red-house-by-the-sea.png", *flags)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,53 @@
+"""``python -m generator``, as it is typed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from generator.png import read_parameters
+
+pytestmark = [pytest.mark.demo, pytest.mark.slow]
+
+STEPS = ("--num-inference-steps", "2")
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "generator", "--models", "demo", *map(str, arguments)]
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+
+
+def test_a_prompt_becomes_a_file_that_carries_its_parameters(tmp_path: Path):
+    file = tmp_path / "out.png"
+    done = run("a red house by the sea", "-o", file, "--seed", 3, "--width", 80, *STEPS)
+    assert done.returncode == 0, done.stderr
+    assert f"{file}: 80x64, seed 3" in done.stdout
+    assert Image.open(file).size == (80, 64)
+    parameters = read_parameters(file.read_bytes())
+    assert (parameters["Prompt"], parameters["Seed"]) == ("a red house by the sea", "3")
+
+
+def test_words_that_were_not_read_are_named(tmp_path: Path):
+    prompt = "a red house " * 10 + "by the sea"
+    done = run(prompt, "-o", tmp_path / "out.png", *STEPS)
+    assert "unseen were 'by the sea'" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["a house", "-o", "out.png", "--width", "63"], "width must be a multiple of 8 from 16"),
+        ([" ", "-o", "out.png"], "prompt is empty"),
+        (["a house", "-o", "/nowhere/out.png"], "--output: there is no folder /nowhere"),
+        (["a house", "-o", "out.png", "--generator", "models_cache/demo/captioner"], "not SDXL"),
+    ],
+)
+def test_what_cannot_be_done_is_named(arguments, sentence):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr

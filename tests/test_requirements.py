@@ -1,0 +1,48 @@
+"""What scripts install and CI requires, kept in step."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+pytest_plugins = ["pytester"]
+
+
+def test_every_requirement_is_pinned():
+    for name in ("requirements-cuda.txt", "requirements-dev.txt"):
+        lines = (ROOT / name).read_text().splitlines()
+        pins = [line for line in lines if line and not line.startswith("#")]
+        assert pins
+        for pin in pins:
+            assert re.fullmatch(r"[A-Za-z_]+==[0-9][0-9.]*", pin), pin
+
+
+def test_no_module_is_longer_than_the_limit_or_has_a_name_that_hides_a_noun():
+    hides = {"util", "utils", "helper", "helpers", "common", "misc", "base", "core", "manager"}
+    files = [file for file in ROOT.rglob("*.py") if ".venv" not in file.parts]
+    assert len(files) > 50
+    for file in files:
+        assert file.stem not in hides, file
+        if "tests" not in file.relative_to(ROOT).parts:
+            assert len(file.read_text(encoding="utf-8").splitlines()) <= 300, file
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("", "skipped"), ("browser demo", "failed")])
+def test_a_skip_of_what_ci_requires_fails(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, required: str, outcome: str
+):
+    pytester.makeconftest((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.browser
+        def test_a_browser():
+            pytest.skip("there is none")
+        """
+    )
+    monkeypatch.setenv("LOOKALIKE_REQUIRE", required)
+    result = pytester.runpytest("-W", "ignore::pytest.PytestUnknownMarkWarning")
+    result.assert_outcomes(**{outcome: 1})

@@ -1,0 +1,46 @@
+"""What browsers and programs do with the app, and what they read in its answers."""
+
+import html
+import re
+from collections.abc import Mapping
+from io import BytesIO
+
+from PIL import Image
+from werkzeug.test import TestResponse
+
+JSON = {"Accept": "application/json"}
+SECONDS = 10
+
+
+def picture(width=20, height=10, color="green", kind="PNG", **options) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (width, height), color).save(file, kind, **options)
+    return file.getvalue()
+
+
+def upload(
+    client, data: bytes | None = None, headers: Mapping[str, str] | None = None, **fields
+) -> TestResponse:
+    """The form, sent; of a picture that the fake captioner calls "a picture of 20x10"."""
+    file = (BytesIO(picture() if data is None else data), "holiday.png")
+    form = {"image": file, **fields}
+    return client.post("/", data=form, headers=headers, content_type="multipart/form-data")
+
+
+def job_of(services, response: TestResponse):
+    """The job that an upload started."""
+    assert response.status_code == 303, alert(response)
+    return services.jobs.get(response.location.removeprefix("/jobs/")).job
+
+
+def alert(response: TestResponse) -> str | None:
+    """The sentence that a page shows in its red box; None without one."""
+    found = re.search(r'<p class="notice error" role="alert">(.*?)</p>', response.text, re.DOTALL)
+    return html.unescape(found[1]) if found else None
+
+
+def value_of(response: TestResponse, field: str) -> str:
+    """What a field of the form holds."""
+    found = re.search(rf'name="{field}"[^>]* value="([^"]*)"', response.text)
+    assert found, f"the form has no {field}"
+    return html.unescape(found[1])

@@ -1,0 +1,74 @@
+"""Apps over fakes: real engines, no torch."""
+
+from collections.abc import Iterator
+from threading import Timer
+
+import pytest
+from fakes import FakeBlip, FakeSDXL
+from flask import Flask
+from flask.testing import FlaskClient
+
+import captioner.engine
+import generator.engine
+from webapp import create_app
+from webapp.job_store import JobStore
+from webapp.services import Services
+from webapp.settings import Settings
+
+
+def make_services(*, knows_photos: bool) -> Services:
+    return Services(
+        captioner.engine.Engine(FakeBlip()),
+        generator.engine.Engine(FakeSDXL(), max_jobs=4),
+        JobStore(),
+        knows_photos=knows_photos,
+    )
+
+
+@pytest.fixture
+def services() -> Iterator[Services]:
+    """Engines that run, each in its thread, and demo models."""
+    services = make_services(knows_photos=False)
+    services.captioner.start()
+    services.generator.start()
+    yield services
+    services.captioner.close()
+    services.generator.close()
+
+
+@pytest.fixture
+def by_hand() -> Iterator[Services]:
+    """Engines without threads: a test calls their ``step``, and nothing happens meanwhile.
+
+    What waits for them all the same, because something is broken, is failed after ten seconds.
+    """
+    services = make_services(knows_photos=True)
+    rescue = Timer(10, services.generator.close)
+    rescue.start()
+    yield services
+    rescue.cancel()
+
+
+@pytest.fixture(scope="session")
+def two_apps() -> tuple[Flask, Flask]:
+    """Made once, as that takes longer than most tests; each test brings its own services."""
+    services = make_services(knows_photos=False)
+    return create_app(Settings(), services), create_app(Settings(), services)
+
+
+@pytest.fixture
+def client(two_apps: tuple[Flask, Flask], services: Services) -> FlaskClient:
+    """Over engines that run."""
+    return client_of(two_apps[0], services)
+
+
+@pytest.fixture
+def patient(two_apps: tuple[Flask, Flask], by_hand: Services) -> FlaskClient:
+    """Over engines that are driven by hand."""
+    return client_of(two_apps[1], by_hand)
+
+
+def client_of(app: Flask, services: Services) -> FlaskClient:
+    app.testing = True  # what a view fails of fails the test
+    app.extensions["services"] = services
+    return app.test_client()

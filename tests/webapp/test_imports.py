@@ -1,0 +1,120 @@
+"""Imports point one way, and the web needs no torch: proved by reading and by running."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TORCH = {"torch", "torchvision", "transformers", "diffusers", "accelerate"}
+
+# Runs in an interpreter that has imported nothing of ours.
+SERVE_EVERY_ROUTE = """
+import io, sys
+from fakes import FakeBlip, FakeSDXL
+from PIL import Image
+import captioner.engine, generator.engine
+from webapp import create_app
+from webapp.job_store import JobStore
+from webapp.server import Server, bind
+from webapp.services import Services
+from webapp.settings import Settings
+
+services = Services(
+    captioner.engine.Engine(FakeBlip()), generator.engine.Engine(FakeSDXL()), JobStore()
+)
+services.captioner.start()
+services.generator.start()
+app = create_app(Settings.read([], {}), services)
+client = app.test_client()
+file = io.BytesIO()
+Image.new("RGB", (20, 10)).save(file, "PNG")
+file.seek(0)
+uploaded = client.post("/", data={"image": (file, "a.png")})
+job_id = uploaded.location.rpartition("/")[2]
+services.jobs.get(job_id).job.wait(10)
+served = {"pages.upload"}
+for rule in app.url_map.iter_rules():
+    if rule.endpoint not in served:
+        values = {"job_id": job_id, "filename": "style.css"}
+        address = rule.rule
+        for name in rule.arguments:
+            address = address.replace(f"<path:{name}>", values[name])
+            address = address.replace(f"<{name}>", values[name])
+        method = "GET" if "GET" in rule.methods else "POST"
+        response = client.open(address + "?prompt=x", method=method)
+        assert response.status_code in (200, 303), (address, response.status_code)
+        served.add(rule.endpoint)
+        response.close()
+services.captioner.close()
+services.generator.close()
+print(*sorted(served))
+print(*sorted(name for name in sys.modules if "." not in name))
+"""
+
+
+def test_every_route_is_served_without_torch():
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SERVE_EVERY_ROUTE],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    served, imported = (set(line.split()) for line in ended.stdout.splitlines())
+    assert {"jobs.image", "generate_image.generate_image", "health.readyz", "static"} <= served
+    assert "flask" in imported
+    assert not imported & TORCH
+
+
+def imports(file: Path) -> set[str]:
+    """The modules that a file imports, anywhere in it, with what it takes out of them."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file} imports relatively"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def packages_of(modules):
+    return {module.partition(".")[0] for module in modules}
+
+
+def sources(package):
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    return files
+
+
+@pytest.mark.parametrize(
+    ("package", "unknown_to_it"),
+    [
+        ("captioner", {"flask", "werkzeug", "waitress", "webapp", "generator"}),
+        ("generator", {"flask", "werkzeug", "waitress", "webapp", "captioner"}),
+        ("models_cache", {"flask", "werkzeug", "waitress", "webapp", "captioner", "generator"}),
+        ("webapp", {"diffusers", "transformers", "scripts"}),
+    ],
+)
+def test_imports_point_one_way(package, unknown_to_it):
+    for file in sources(package):
+        assert not packages_of(imports(file)) & unknown_to_it, file
+
+
+def test_models_meet_the_web_in_its_main_program_alone():
+    models = {"torch", "captioner.blip", "generator.sdxl", "generator.sample"}
+    meet = {file.name for file in sources("webapp") if imports(file) & models}
+    assert meet <= {"__main__.py"}
+
+
+@pytest.mark.parametrize("package", ["captioner", "generator", "webapp", "models_cache"])
+def test_no_module_is_named_after_nothing(package):
+    nothing = {"manager", "util", "utils", "helper", "helpers", "common", "misc", "base", "core"}
+    assert not {file.stem for file in sources(package)} & (nothing | {"handler", "handlers"})

@@ -1,0 +1,153 @@
+"""What the store keeps, what it forgets, and in which order."""
+
+import pytest
+from PIL import Image
+
+from generator.job import Failed, Job, Progress, Succeeded
+from webapp.job_store import FETCH_SECONDS, JobStore, UnknownJob
+
+IMAGE_BYTES = 3 * 10 * 10
+
+
+def add_running(store, original=b""):
+    job = Job()
+    store.add(job, original)
+    job.publish(Progress(0, 4))
+    return job
+
+
+def succeed(job, size=10):
+    job.publish(Succeeded(Image.new("RGB", (size, size))))
+    return job
+
+
+def add_finished(store, original=b""):
+    return succeed(add_running(store, original))
+
+
+def kept(store, jobs):
+    """By place, which of the jobs are still known."""
+    return [place for place, job in enumerate(jobs) if is_known(store, job)]
+
+
+def is_known(store, job):
+    try:
+        return store.get(job.id).job is job
+    except UnknownJob:
+        return False
+
+
+def test_a_job_is_found_by_its_id_with_what_was_uploaded():
+    store, job = JobStore(), Job()
+    store.add(job, b"jpeg")
+    assert store.get(job.id).job is job
+    assert store.get(job.id).original == b"jpeg"
+
+
+@pytest.mark.parametrize("job_id", ["", "0" * 32, "../../etc/passwd", "\0", "\udcff"])
+def test_an_unknown_id_is_an_unknown_job(job_id):
+    store = JobStore()
+    add_running(store)
+    with pytest.raises(UnknownJob, match="not known"):
+        store.get(job_id)
+
+
+def test_the_oldest_go_when_there_are_too_many():
+    store = JobStore(max_jobs=3)
+    jobs = [add_finished(store) for _ in range(5)]
+    assert kept(store, jobs) == [2, 3, 4]
+
+
+def test_the_oldest_go_when_they_hold_too_many_bytes():
+    store = JobStore(max_bytes=3 * IMAGE_BYTES)
+    jobs = [add_finished(store) for _ in range(5)]
+    assert kept(store, jobs) == [2, 3, 4]
+
+
+def test_what_was_uploaded_counts_as_well():
+    store = JobStore(max_bytes=3 * IMAGE_BYTES)
+    jobs = [add_finished(store, bytes(IMAGE_BYTES)) for _ in range(3)]
+    assert kept(store, jobs) == [2]
+
+
+def test_exactly_at_its_bounds_the_store_forgets_nothing():
+    store = JobStore(max_jobs=3, max_bytes=3 * (IMAGE_BYTES + 1))
+    jobs = [add_finished(store, b"1") for _ in range(3)]
+    assert kept(store, jobs) == [0, 1, 2]
+
+
+def test_only_as_many_as_needed_are_forgotten():
+    store = JobStore(max_bytes=4 * IMAGE_BYTES)
+    jobs = [add_finished(store) for _ in range(4)]
+    succeed(add_running(store, bytes(IMAGE_BYTES)))
+    assert kept(store, jobs) == [2, 3]
+
+
+def test_a_job_that_grows_when_it_ends_makes_room_then():
+    store = JobStore(max_bytes=IMAGE_BYTES)
+    first, second = add_finished(store), add_running(store)
+    assert kept(store, [first, second]) == [0, 1]
+    succeed(second)
+    assert kept(store, [first, second]) == [1]
+
+
+def test_unfinished_jobs_are_never_forgotten():
+    store = JobStore(max_jobs=2, max_bytes=10)
+    running = [add_running(store, bytes(10)) for _ in range(5)]
+    finished = [add_finished(store) for _ in range(2)]
+    assert kept(store, running) == [0, 1, 2, 3, 4]
+    assert kept(store, finished) == [1]
+
+
+def test_an_old_job_that_still_runs_outlives_younger_ones_that_have_ended():
+    store = JobStore(max_jobs=2)
+    running = add_running(store)
+    finished = [add_finished(store) for _ in range(3)]
+    assert is_known(store, running)
+    assert kept(store, finished) == [2]
+    succeed(running)
+    assert kept(store, [running, *finished]) == [0, 3]
+
+
+def test_the_newest_stays_whatever_its_size():
+    store = JobStore(max_bytes=10)
+    older, newest = add_finished(store), add_running(store, bytes(100))
+    succeed(newest, size=100)
+    assert kept(store, [older, newest]) == [1]
+
+
+def test_a_job_that_has_ended_before_it_is_added_is_kept():
+    store = JobStore(max_jobs=1)
+    job = Job()
+    job.publish(Failed("too early"))
+    store.add(job, b"")
+    assert is_known(store, job)
+
+
+def test_failed_and_cancelled_jobs_are_forgotten_like_others():
+    store = JobStore(max_jobs=1)
+    failed, cancelled = add_running(store), add_running(store)
+    failed.publish(Failed("broken"))
+    cancelled.cancel()
+    newest = add_finished(store)
+    assert kept(store, [failed, cancelled, newest]) == [2]
+
+
+def test_an_empty_store_awaits_nothing():
+    for now in (0.0, 1e6):
+        assert not JobStore(clock=lambda now=now: now).are_awaited()
+
+
+def test_jobs_are_awaited_until_the_last_has_ended_and_its_page_had_time_to_fetch_its_image():
+    now = 100.0
+    store = JobStore(clock=lambda: now)
+    first, second = add_running(store), add_running(store)
+    assert store.are_awaited()
+    succeed(first)
+    now += 2 * FETCH_SECONDS
+    assert store.are_awaited()  # the second runs
+    second.cancel()
+    now += FETCH_SECONDS - 0.1
+    assert store.are_awaited()
+    now += 0.2
+    assert not store.are_awaited()

@@ -1,0 +1,130 @@
+"""Flags, environment variables, defaults: which of them counts, and what is refused."""
+
+import pytest
+
+from webapp.settings import Settings, is_loopback
+
+FLAGS = ["models", "captioner", "generator", "device", "host", "port", "api-port"]
+
+CHOICES = [
+    ("models", "demo", "demo"),
+    ("captioner", "some/blip", "some/blip"),
+    ("generator", "./an-sdxl", "./an-sdxl"),
+    ("device", "cuda:1", "cuda:1"),
+    ("host", "::1", "::1"),
+    ("port", "8080", 8080),
+    ("api-port", "0", 0),
+]
+
+
+def refusal(capsys, arguments, environ=None):
+    """The last line that goes to stderr before the program ends with 2."""
+    with pytest.raises(SystemExit) as end:
+        Settings.read(arguments, environ or {})
+    assert end.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return printed.err.splitlines()[-1]
+
+
+def test_without_a_word_the_defaults_count():
+    settings = Settings.read([], {})
+    assert settings == Settings()
+    assert (settings.models, settings.device) == ("auto", "auto")
+    assert (settings.host, settings.port, settings.api_port) == ("127.0.0.1", 8000, 5000)
+
+
+@pytest.mark.parametrize(("flag", "text", "value"), CHOICES)
+def test_each_setting_is_a_flag(flag, text, value):
+    settings = Settings.read([f"--{flag}", text], {})
+    assert settings == Settings(**{flag.replace("-", "_"): value})
+
+
+@pytest.mark.parametrize(("flag", "text", "value"), CHOICES)
+def test_each_flag_is_an_environment_variable(flag, text, value):
+    name = flag.replace("-", "_")
+    assert Settings.read([], {f"LOOKALIKE_{name.upper()}": text}) == Settings(**{name: value})
+
+
+def test_the_environment_is_what_was_handed_over(monkeypatch):
+    monkeypatch.setenv("LOOKALIKE_PORT", "1")
+    assert Settings.read([], {}).port == 8000
+
+
+def test_a_flag_goes_before_its_environment_variable():
+    environ = {"LOOKALIKE_PORT": "8001", "LOOKALIKE_API_PORT": "5001"}
+    settings = Settings.read(["--port", "8002"], environ)
+    assert (settings.port, settings.api_port) == (8002, 5001)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("port", "abc"),
+        ("port", ""),
+        ("port", "-1"),
+        ("port", "65536"),
+        ("port", "80.0"),
+        ("port", "9" * 5000),
+        ("api-port", "http"),
+        ("models", "best"),
+        ("models", ""),
+        ("host", "0.0.0.0"),
+    ],
+    ids=lambda text: text[:9],
+)
+def test_a_wrong_value_ends_with_2_and_names_the_flag_wherever_it_came_from(capsys, flag, text):
+    assert f"argument --{flag}: " in refusal(capsys, [f"--{flag}={text}"])
+    environ = {f"LOOKALIKE_{flag.replace('-', '_').upper()}": text}
+    if text:
+        assert f"argument --{flag}: " in refusal(capsys, [], environ)
+
+
+def test_an_empty_environment_variable_is_none():
+    """As compose files and unit files leave them."""
+    empty = {"LOOKALIKE_PORT": "", "LOOKALIKE_MODELS": "", "LOOKALIKE_GENERATOR": ""}
+    assert Settings.read([], empty) == Settings()
+
+
+def test_a_flag_that_mends_a_wrong_environment_variable_is_enough():
+    assert Settings.read(["--port", "8001"], {"LOOKALIKE_PORT": "abc"}).port == 8001
+
+
+def test_an_unknown_flag_is_refused(capsys):
+    assert "--bogus" in refusal(capsys, ["--bogus", "1"])
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "192.168.1.7", "example.org", "localhost.evil.example", "", "127.1"]
+)
+def test_a_host_that_others_can_reach_is_refused_and_the_sentence_says_why(capsys, host):
+    sentence = refusal(capsys, [f"--host={host}"])
+    assert f"argument --host: {host} can be reached by others" in sentence
+    assert "127.0.0.1, localhost or ::1" in sentence
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "::1"])
+def test_a_host_of_this_machine_alone_is_taken(host):
+    assert is_loopback(host)
+    assert Settings.read(["--host", host], {}).host == host
+
+
+def test_two_equal_ports_are_refused(capsys):
+    assert "argument --api-port: " in refusal(capsys, ["--port=7000", "--api-port=7000"])
+    assert "argument --api-port: " in refusal(capsys, ["--port=5000"])
+    assert "argument --api-port: " in refusal(capsys, [], {"LOOKALIKE_API_PORT": "8000"})
+
+
+def test_both_ports_may_be_the_systems_choice():
+    settings = Settings.read(["--port=0", "--api-port=0"], {})
+    assert (settings.port, settings.api_port) == (0, 0)
+
+
+def test_help_explains_every_flag_and_the_environment(capsys):
+    with pytest.raises(SystemExit) as end:
+        Settings.read(["--help"], {})
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f"--{flag} " in text for flag in FLAGS)
+    assert "LOOKALIKE_" in text
+    assert all(default in text for default in ("127.0.0.1", "8000", "5000"))

@@ -1,0 +1,26 @@
+"""The page and the image API, over the two engines."""
+
+from flask import Flask
+
+from webapp import errors, generate_image, guards, health, jobs, pages, samples
+from webapp.services import Services
+from webapp.settings import Settings
+
+# What a form may hold beside its picture.
+FORM_BYTES = 64 * 2**10
+
+
+def create_app(settings: Settings, services: Services) -> Flask:
+    app = Flask(__name__)
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=FORM_BYTES,
+        MAX_FORM_PARTS=16,
+    )
+    app.extensions["services"] = services
+    app.jinja_env.globals["sample_file"] = samples.file_name
+    guards.init_app(app)
+    errors.init_app(app)
+    for module in (pages, jobs, generate_image, health):
+        app.register_blueprint(module.bp)
+    return app

@@ -1,0 +1,84 @@
+"""Which exception is which status. Views choose the dialect; nobody is shown a traceback."""
+
+from flask import Flask, Response, jsonify, render_template, request
+from werkzeug.exceptions import (
+    HTTPException,
+    InternalServerError,
+    MisdirectedRequest,
+    RequestEntityTooLarge,
+)
+
+import captioner.engine
+import generator.engine
+from captioner.images import InvalidImage
+from generator.request import InvalidRequest
+from webapp.job_store import UnknownJob
+
+STATUS: dict[type[Exception], int] = {
+    InvalidImage: 400,
+    InvalidRequest: 400,
+    UnknownJob: 404,
+    generator.engine.QueueFull: 429,
+    generator.engine.EngineClosed: 503,
+    captioner.engine.EngineClosed: 503,
+}
+
+SENTENCES = {
+    404: "There is nothing at this address.",
+    405: "This address takes other methods.",
+    500: "Something failed in the server: its log says what.",
+}
+
+
+def init_app(app: Flask) -> None:
+    for kind in STATUS:
+        app.register_error_handler(kind, answer)
+    app.register_error_handler(HTTPException, answer)
+
+
+def answer(error: Exception) -> Response:
+    """JSON ``{"error", "field"}`` for programs, a page for people."""
+    if wants_json():
+        response = jsonify(error=sentence(error), field=getattr(error, "field", None))
+    elif isinstance(error, MisdirectedRequest):  # under a foreign name no page of ours has links
+        response = Response(sentence(error), mimetype="text/plain")
+    else:
+        response = Response(render_template("error.html", error=sentence(error)))
+    return finished(response, error)
+
+
+def finished(response: Response, error: Exception) -> Response:
+    """The response with the error's status, and when to come back where that is known."""
+    response.status_code = status(error)
+    if isinstance(error, HTTPException):  # Allow and the like; the body is ours
+        response.headers.extend(h for h in error.get_headers() if h[0] != "Content-Type")
+    if isinstance(error, generator.engine.QueueFull):
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    elif response.status_code == 503:
+        response.headers.setdefault("Retry-After", "60")
+    return response
+
+
+def status(error: Exception) -> int:
+    if isinstance(error, HTTPException):
+        return error.code or 500
+    return next(status for kind, status in STATUS.items() if isinstance(error, kind))
+
+
+def sentence(error: Exception) -> str:
+    """What the client is told."""
+    if isinstance(error, RequestEntityTooLarge):
+        if (request.content_length or 0) > (request.max_content_length or 0):
+            return "The upload is too large: send a picture of at most 20 MB."
+        return "The form's fields are too many or too long: send the picture and its options alone."
+    if isinstance(error, InternalServerError):
+        return SENTENCES[500]
+    if isinstance(error, HTTPException):
+        return SENTENCES.get(error.code or 500, error.description or error.name)
+    return str(error)
+
+
+def wants_json() -> bool:
+    """True for API addresses, and where ``Accept`` puts JSON before HTML."""
+    accept = request.accept_mimetypes
+    return request.path == "/generate-image" or (accept["application/json"] > accept["text/html"])

@@ -1,0 +1,76 @@
+"""``GET /generate-image?prompt=...``: the original image API, base64 in JSON."""
+
+import base64
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, jsonify, request
+
+from generator.job import Failed, Job, Outcome, Succeeded
+from generator.model_info import ModelInfo
+from generator.png import png_bytes
+from generator.request import GenerationRequest, InvalidRequest
+from webapp.services import services
+from webapp.wishes import parse_query, parse_wishes
+
+bp = Blueprint("generate_image", __name__)
+
+# How long a job may be silent before we look whether its client is still there.
+PATIENCE_SECONDS = 0.5
+
+
+@bp.get("/generate-image")
+def generate_image() -> Response:
+    """Blocks until the image is there; cancelled when its client leaves."""
+    if request.method == "HEAD":
+        return Response()  # looking is free
+    engine = services().generator
+    generation = parse_generate_image(parse_query(request.query_string), engine.model.info)
+    job = engine.submit(generation)
+    outcome = wait_for_client(job)
+    if not isinstance(outcome, Succeeded):
+        return format_failure(outcome)
+    return format_generate_image(generation, outcome, engine.model.info)
+
+
+def parse_generate_image(fields: Mapping[str, str], info: ModelInfo) -> GenerationRequest:
+    """Raises InvalidRequest."""
+    wishes = parse_wishes(fields)
+    if "prompt" not in wishes:
+        raise InvalidRequest("prompt", "prompt is missing: say what to draw.")
+    return info.request(str(wishes.pop("prompt")), **wishes)
+
+
+def format_generate_image(
+    generation: GenerationRequest, outcome: Succeeded, info: ModelInfo
+) -> Response:
+    png = png_bytes(outcome.image, generation, model=info.name, sampler=info.sampler)
+    response = jsonify(
+        image=base64.b64encode(png).decode("ascii"),
+        prompt=generation.prompt,
+        negative_prompt=generation.negative_prompt,
+        seed=generation.seed,
+        num_inference_steps=generation.num_inference_steps,
+        guidance_scale=generation.guidance_scale,
+        width=generation.width,
+        height=generation.height,
+        unseen_words=list(outcome.unseen_words),
+    )
+    # Browsers fetch a GET ahead and keep it; each of these is an image's worth of work.
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def format_failure(outcome: Outcome) -> Response:
+    error = outcome.error if isinstance(outcome, Failed) else "The job was cancelled."
+    response = jsonify(error=error, field=None)
+    response.status_code = 500 if isinstance(outcome, Failed) else 499
+    return response
+
+
+def wait_for_client(job: Job) -> Outcome:
+    """The outcome; the job is cancelled as soon as nobody waits for it any more."""
+    has_left = request.environ.get("waitress.client_disconnected", lambda: False)
+    for _ in job.follow(patience_seconds=PATIENCE_SECONDS):
+        if has_left():
+            job.cancel()
+    return job.wait()

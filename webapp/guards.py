@@ -1,0 +1,78 @@
+"""Who may call: this machine's own programs and pages, and no web page of somebody else's.
+
+Not covered: other users of the same machine, for whom keys are needed.
+"""
+
+import re
+
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable
+
+from webapp.settings import is_loopback
+
+# A page of ours asks for nothing but what we serve, and nobody may frame it.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' blob:; style-src 'self';"
+    " script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+# A name, or an address of which an IPv6 one stands in brackets, and perhaps a port.
+HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9a-z.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(check_host)
+    app.before_request(check_origin)
+    app.before_request(check_draining)
+    app.after_request(add_headers)
+
+
+def check_host() -> None:
+    """Refuses names that a foreign page could have bound to this machine (DNS rebinding)."""
+    if not is_loopback(host_name(request.headers.get("Host", ""))):
+        raise MisdirectedRequest("This server answers to 127.0.0.1, localhost and [::1] only.")
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header, in lower case, without port and brackets; "" for what is none."""
+    match = HOST.fullmatch(host)
+    return (match[1] or match[2]).lower() if match else ""
+
+
+def check_origin() -> None:
+    """Refuses to spend the GPU for a foreign page: ``<img src=".../generate-image?...">``.
+
+    Another port of this host is "same-site" to a browser, and foreign to us. Programs send none
+    of these headers.
+    """
+    if not costs(request):
+        return
+    own = request.host_url.rstrip("/")
+    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        raise Forbidden("Another site's page may not use this server.")
+    # "null" is what sandboxed frames send: foreign as well.
+    if request.headers.get("Origin", own) != own:
+        raise Forbidden("Another site's page may not use this server.")
+
+
+def costs(request: Request) -> bool:
+    return request.method not in ("GET", "HEAD", "OPTIONS") or request.path == "/generate-image"
+
+
+def check_draining() -> None:
+    """A server that is about to stop finishes what it has, and takes nothing new."""
+    starts_work = costs(request) and not request.path.startswith("/jobs/")
+    if starts_work and request.environ.get("lookalike.draining"):
+        raise ServiceUnavailable("The server is stopping: try again in a minute.", retry_after=60)
+
+
+def add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,90 @@
+"""The last jobs by id, bounded in number and bytes."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+
+from generator.job import Job, Succeeded
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A job, and what was uploaded for it as JPEG bytes."""
+
+    job: Job
+    original: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        outcome = self.job.outcome
+        if not isinstance(outcome, Succeeded):
+            return len(self.original)
+        return len(self.original) + 3 * outcome.image.width * outcome.image.height
+
+
+# How long after its end a job's page may take to fetch its image.
+FETCH_SECONDS = 3.0
+
+
+class UnknownJob(LookupError):
+    def __init__(self) -> None:
+        super().__init__("This job is not known: the oldest are forgotten, and so are a restart's.")
+
+
+class JobStore:
+    """For any thread. Finished jobs are forgotten, oldest first; unfinished ones never are.
+
+    (The engine's own bound is on those.)
+    """
+
+    def __init__(
+        self,
+        max_jobs: int = 200,
+        max_bytes: int = 512 * 2**20,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.max_jobs = max_jobs
+        self.max_bytes = max_bytes
+        self._entries: dict[str, Entry] = {}
+        self._lock = Lock()
+        self._clock = clock
+        self._last_end = -FETCH_SECONDS
+
+    def add(self, job: Job, original: bytes) -> None:
+        """Keeps a job, and looks after the bounds now and when it ends."""
+        with self._lock:
+            self._entries[job.id] = Entry(job, original)
+        job.when_finished(self._note_end)
+        self._forget_the_oldest()
+
+    def get(self, job_id: str) -> Entry:
+        """Raises UnknownJob."""
+        with self._lock:
+            entry = self._entries.get(job_id)
+        if entry is None:
+            raise UnknownJob
+        return entry
+
+    def are_awaited(self) -> bool:
+        """True while a job is unfinished, and a moment longer: its page has yet to be drawn."""
+        with self._lock:
+            if any(not entry.job.is_finished for entry in self._entries.values()):
+                return True
+            return self._clock() < self._last_end + FETCH_SECONDS
+
+    def _note_end(self) -> None:
+        with self._lock:
+            self._last_end = self._clock()
+        self._forget_the_oldest()
+
+    def _forget_the_oldest(self) -> None:
+        with self._lock:
+            size = sum(entry.size_bytes for entry in self._entries.values())
+            finished = [entry for entry in self._entries.values() if entry.job.is_finished]
+            # The newest stays whatever its size: somebody is about to look at it.
+            for entry in finished[:-1]:
+                if len(self._entries) <= self.max_jobs and size <= self.max_bytes:
+                    return
+                del self._entries[entry.job.id]
+                size -= entry.size_bytes

@@ -1,0 +1,62 @@
+"""Limits: what clients may cost us, and the same in waitress's words."""
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+_DESCRIPTORS = 4096  # a connection needs up to three, and models and libraries hold files open
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The figures behind the defaults were measured on waitress 3.0.2."""
+
+    # Each open stream and each call that waits for its image holds one. 256 cost 4 MB.
+    threads: int = 256
+    # At waitress's own 100, 150 idle connections were enough to shut everybody else out.
+    connection_limit: int = 1000
+    # For a whole request to arrive, and for a connection without one to be kept.
+    read_deadline_seconds: float = 30
+    # What was received buys time at this rate, so that a large photo over a thin line arrives.
+    upload_bytes_per_second: int = 16 * 1024
+    # A client that stops reading holds a thread for so long, if the buffer below is full.
+    stalled_reader_seconds: float = 30
+    # From stop() until running requests are cut. Let a supervisor wait longer than this.
+    drain_seconds: float = 30
+    # A last resort that answers in plain text: let the app refuse at half, in its own words.
+    max_request_body_bytes: int = 64 * 1024 * 1024
+    # waitress's own 256 KiB is far more than any browser sends.
+    max_request_header_bytes: int = 32 * 1024
+    # How far an app may be ahead of its client: what a client that stops reading can pin.
+    response_buffer_bytes: int = 2 * 1024 * 1024
+
+    def adjustments(self) -> dict[str, Any]:
+        """Keyword arguments for ``waitress.create_server``. Deadlines are not among them."""
+        return {
+            "connection_limit": self.connection_limit,
+            # waitress refuses what reaches its limit, we what exceeds ours.
+            "max_request_body_size": self.max_request_body_bytes + 1,
+            "max_request_header_size": self.max_request_header_bytes + 1,
+            "outbuf_high_watermark": self.response_buffer_bytes,
+            # Above this a temporary file, where a full disk would cost a finished image.
+            "outbuf_overflow": 8 * self.response_buffer_bytes,
+            # Read on while a request runs: otherwise a client who leaves is never noticed.
+            "channel_request_lookahead": 1,
+            # A day, that is never: Channel has better clocks than this one.
+            "channel_timeout": 24 * 60 * 60,
+            "expose_tracebacks": False,
+            "log_socket_errors": False,
+            "ident": None,
+        }
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process open as many files as our limits may need, where the system allows it."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,79 @@
+"""``/``: the form, and the upload that it makes."""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException, MisdirectedRequest, RequestEntityTooLarge
+
+from captioner.engine import EngineClosed as CaptionerClosed
+from captioner.images import InvalidImage, jpeg_bytes, read_image
+from generator.engine import EngineClosed, QueueFull
+from generator.request import InvalidRequest
+from webapp import samples, similar
+from webapp.errors import answer, finished, sentence, wants_json
+from webapp.services import services
+from webapp.wishes import drop_blanks, parse_wishes
+
+bp = Blueprint("pages", __name__)
+
+
+@bp.get("/")
+def index() -> str:
+    return form()
+
+
+@bp.post("/")
+def upload() -> Response:
+    """303 to the job's page, at once."""
+    data = uploaded_bytes()
+    with services().decoders:
+        image = read_image(data)
+    fields = request.form.to_dict()
+    fields.pop("sample", None)
+    job = similar.start(services(), image, parse_wishes(drop_blanks(fields)))
+    services().jobs.add(job, jpeg_bytes(image))
+    response: Response = redirect(url_for("jobs.show", job_id=job.id), 303)  # type: ignore[assignment]
+    return response
+
+
+def uploaded_bytes() -> bytes:
+    """The file of the form, or the sample whose button was pressed. Raises InvalidImage."""
+    if sample := request.form.get("sample"):
+        return samples.read(sample)
+    file = request.files.get("image")
+    if file is None or not file.filename:
+        raise InvalidImage("No picture was chosen: choose a file first.")
+    data: bytes = file.read()
+    return data
+
+
+def form(error: str | None = None) -> str:
+    return render_template(
+        "index.html",
+        error=error,
+        info=services().generator.model.info,
+        knows_photos=services().knows_photos,
+        samples=[] if services().knows_photos else samples.names(),
+        fields=typed_fields(),
+    )
+
+
+def typed_fields() -> Mapping[str, str]:
+    """What was typed; nothing where the form is too large to be read."""
+    try:
+        return request.form
+    except RequestEntityTooLarge:
+        return {}
+
+
+@bp.errorhandler(InvalidImage)
+@bp.errorhandler(InvalidRequest)
+@bp.errorhandler(QueueFull)
+@bp.errorhandler(EngineClosed)
+@bp.errorhandler(CaptionerClosed)
+@bp.errorhandler(HTTPException)
+def form_again(error: Exception) -> Response:
+    """What was typed stays; the sentence stands above it."""
+    if wants_json() or isinstance(error, MisdirectedRequest):
+        return answer(error)
+    return finished(Response(form(sentence(error))), error)

@@ -1,0 +1,76 @@
+"""What the owner of the server can choose, by flag or by environment variable."""
+
+import argparse
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from models_cache.flags import EPILOG, add_flag, add_model_flags
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every default works on a laptop without a GPU or a network."""
+
+    models: str = "auto"  # auto, demo or full
+    captioner: str | None = None  # a folder or hub id; overrides the one of ``models``
+    generator: str | None = None
+    device: str = "auto"  # as torch names devices: cpu, cuda, cuda:1
+    host: str = "127.0.0.1"  # loopback only: there are no keys yet
+    port: int = 8000
+    api_port: int = 5000
+    max_upload_bytes: int = 20 * 2**20
+    max_stored_jobs: int = 200
+    max_stored_bytes: int = 512 * 2**20
+    max_streams: int = 128  # threads that follow a job's events; with the queue, half of them all
+
+    @classmethod
+    def read(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> "Settings":
+        """From flags, then environment variables, then defaults.
+
+        Prints one sentence that names the flag and exits with 2 where a value is wrong.
+        """
+        parser = _parser(environ)
+        options = parser.parse_args(arguments)
+        if not is_loopback(options.host):
+            parser.error(
+                f"argument --host: {options.host} can be reached by others, and there are no"
+                " access keys yet: use 127.0.0.1, localhost or ::1."
+            )
+        if options.port == options.api_port != 0:
+            parser.error("argument --api-port: the page has this port: give each its own.")
+        return cls(**vars(options))
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/serve",
+        description="Lookalike: upload a picture, read its caption, see a similar image.",
+        epilog=EPILOG,
+    )
+    add_model_flags(parser, environ)
+    flags = {
+        "host": "the address to listen on, which must be this machine's own (%(default)s)",
+        "port": "the page's port (%(default)s)",
+        "api_port": "the image API's port (%(default)s)",
+    }
+    for name, text in flags.items():
+        kind = str if name == "host" else _port
+        add_flag(parser, environ, name, getattr(Settings(), name), type=kind, help=text)
+    return parser
+
+
+def _port(text: str) -> int:
+    """A TCP port; 0 lets the system choose one."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: use a number from 1 to 65535")
+    return int(text)

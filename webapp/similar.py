@@ -1,0 +1,65 @@
+"""A picture becomes a job: a place in the queue, then a caption, then an image from it."""
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import replace
+
+from PIL import Image
+
+import captioner.engine
+import generator.engine
+from captioner.request import CaptionRequest
+from generator.job import Captioned, Captioning, Failed, Job
+from generator.request import GenerationRequest, InvalidRequest
+from webapp.services import Services
+
+NO_CAPTION = "The captioner has no words for this picture: try another one."
+CAPTION_FAILED = "The captioner failed on this picture: try another one."
+
+
+def start(services: Services, image: Image.Image, wishes: Mapping[str, object]) -> Job:
+    """Returns at once; the job's log tells the rest.
+
+    The place in the queue is taken first: nobody waits for a caption to be turned away. Raises
+    InvalidRequest for a wish that cannot be met, QueueFull and EngineClosed.
+    """
+    if "prompt" in wishes:
+        raise InvalidRequest("prompt", "prompt is the picture's caption: leave this field out.")
+    template = services.generator.model.info.request("to be captioned", **wishes)
+    job = services.generator.reserve()
+    job.publish(Captioning())
+    try:
+        future = services.captioner.submit(CaptionRequest(image))
+    except captioner.engine.EngineClosed as error:
+        job.publish(Failed(str(error)))
+        raise
+    job.when_finished(lambda: _give_up(future))
+    future.add_done_callback(lambda done: _generate(services, job, template, done))
+    return job
+
+
+def _give_up(caption: "Future[str]") -> None:
+    """A job that ends early needs no caption; one that has it is not disturbed."""
+    caption.cancel()
+
+
+def _generate(
+    services: Services, job: Job, template: GenerationRequest, caption: "Future[str]"
+) -> None:
+    """On the captioner's thread, as soon as there is a caption or none to come."""
+    if caption.cancelled():
+        return
+    if (failure := caption.exception()) is not None:
+        is_closed = isinstance(failure, captioner.engine.EngineClosed)
+        job.publish(Failed(str(failure) if is_closed else CAPTION_FAILED))
+        return
+    job.publish(Captioned(caption.result()))
+    if not caption.result().strip():
+        job.publish(Failed(NO_CAPTION))
+        return
+    try:
+        services.generator.submit(replace(template, prompt=caption.result()), job)
+    except InvalidRequest:  # a caption that is no prompt, as one without end
+        job.publish(Failed(CAPTION_FAILED))
+    except generator.engine.EngineClosed as error:
+        job.publish(Failed(str(error)))
