@@ -1,0 +1,78 @@
+"""What a browser and a program send to the server, and wait for."""
+
+import base64
+import http.client
+import json
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+BOUNDARY = "a-boundary-that-no-picture-holds"
+ENOUGH_SECONDS = 600
+
+
+class UnexpectedAnswer(Exception):
+    """Names the address, the status and the beginning of the answer."""
+
+
+def get(port: int, path: str) -> bytes:
+    return _read(_ask(port, "GET", path), path, 200)
+
+
+def generate_image(port: int, fields: Mapping[str, object]) -> bytes:
+    """The PNG of ``GET /generate-image``."""
+    query = urlencode(fields)
+    answer = json.loads(get(port, f"/generate-image?{query}"))
+    return base64.b64decode(answer["image"])
+
+
+def similar_image(port: int, picture: bytes, fields: Mapping[str, object]) -> bytes:
+    """The PNG that the page shows in the end."""
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    answer = _ask(port, "POST", "/", _form(picture, fields), headers)
+    _read(answer, "/", 303)
+    job = answer.headers["Location"]
+    _follow(port, f"{job}/events")
+    return get(port, f"{job}/image.png")
+
+
+def _follow(port: int, path: str) -> None:
+    """Reads a job's events as they come, to the one that says that its image is there."""
+    answer = _ask(port, "GET", path)
+    if answer.status != 200:
+        _read(answer, path, 200)
+    with answer:
+        for line in answer:
+            if line == b"event: succeeded\n":
+                return
+    raise UnexpectedAnswer(f"{path} ended without an image")
+
+
+def _form(picture: bytes, fields: Mapping[str, object]) -> bytes:
+    parts = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    image = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="scene.png"'
+    parts += [image.encode(), b"\r\nContent-Type: image/png\r\n\r\n", picture]
+    return b"".join([*parts, f"\r\n--{BOUNDARY}--\r\n".encode()])
+
+
+def _ask(
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ENOUGH_SECONDS)
+    # The answer then ends with its connection, which nobody else has to close.
+    connection.request(method, path, body, {"Connection": "close", **(headers or {})})
+    return connection.getresponse()
+
+
+def _read(answer: http.client.HTTPResponse, path: str, expected: int) -> bytes:
+    with answer:
+        body = answer.read()
+    if answer.status != expected:
+        raise UnexpectedAnswer(f"{path[:60]}: {answer.status} {body[:200]!r}")
+    return body

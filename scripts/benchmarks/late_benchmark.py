@@ -1,0 +1,116 @@
+"""A request that comes when another one is half done: it joins it, or waits for its end."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from diffusers import StableDiffusionXLPipeline
+from PIL import Image
+
+from generator.engine import Engine
+from generator.job import Progress
+from generator.request import GenerationRequest
+from scripts.benchmarks.engine_benchmark import image_of, paint
+from scripts.benchmarks.plan import Plan, draw_requests
+from scripts.benchmarks.repetition import (
+    Spread,
+    difference,
+    interleave,
+    pixel_difference,
+    ratio,
+)
+
+ALONE = "engine, the first alone"
+JOINS = "engine, the late one joins"
+WAITS = "pipeline, the late one waits"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Seconds from each one's own submission; the late one is missing where the first is alone."""
+
+    seconds: tuple[float, ...]
+    images: tuple[Image.Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """By repetition; ``seconds`` of the first and the late one, by variant."""
+
+    seconds: Mapping[str, list[tuple[float, ...]]]
+    largest_pixel_difference: int
+
+    def first(self, variant: str) -> list[float]:
+        return [each[0] for each in self.seconds[variant]]
+
+    def late(self, variant: str) -> list[float]:
+        return [each[1] for each in self.seconds[variant]]
+
+    @property
+    def figures(self) -> dict[str, Spread]:
+        return {
+            "the late one joins: its latency, s": Spread.of(self.late(JOINS)),
+            "the late one waits and runs alone: its latency, s": Spread.of(self.late(WAITS)),
+            "the late one, joining / waiting": ratio(self.late(JOINS), self.late(WAITS)),
+            "the first, alone: its latency, s": Spread.of(self.first(ALONE)),
+            "the first is delayed by, s": difference(self.first(JOINS), self.first(ALONE)),
+            "the first, joined / alone": ratio(self.first(JOINS), self.first(ALONE)),
+        }
+
+
+def measure(engine: Engine, pipeline: StableDiffusionXLPipeline, plan: Plan) -> Late:
+    """``engine`` is started, and its model is the pipeline's."""
+    first, late = draw_requests(engine.model.info, plan, 2)
+    variants: dict[str, Callable[[], Pair]] = {
+        ALONE: lambda: alone(engine, first),
+        JOINS: lambda: joins(engine, first, late),
+        WAITS: lambda: waits(pipeline, first, late),
+    }
+    pairs = interleave(variants, plan.repeat, plan.warms_up)
+    expected = pairs[WAITS][0].images
+    return Late(
+        {name: [pair.seconds for pair in results] for name, results in pairs.items()},
+        max(
+            pixel_difference(pair.images, expected[: len(pair.images)])
+            for results in pairs.values()
+            for pair in results
+        ),
+    )
+
+
+def alone(engine: Engine, first: GenerationRequest) -> Pair:
+    started = time.perf_counter()
+    image = image_of(engine.submit(first))
+    return Pair((time.perf_counter() - started,), (image,))
+
+
+def joins(engine: Engine, first: GenerationRequest, late: GenerationRequest) -> Pair:
+    started = time.perf_counter()
+    job = engine.submit(first)
+    for event in job.follow():
+        if isinstance(event, Progress) and 2 * event.step >= event.num_inference_steps:
+            break
+    half_done = time.perf_counter()
+    late_job = engine.submit(late)
+    image = image_of(job)
+    first_seconds = time.perf_counter() - started
+    late_image = image_of(late_job)
+    return Pair((first_seconds, time.perf_counter() - half_done), (image, late_image))
+
+
+def waits(
+    pipeline: StableDiffusionXLPipeline, first: GenerationRequest, late: GenerationRequest
+) -> Pair:
+    half_done: list[float] = []
+
+    def look(running: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        if 2 * (step + 1) >= running.num_timesteps:
+            half_done.append(time.perf_counter())
+        return tensors
+
+    started = time.perf_counter()
+    images = paint(pipeline, [first], callback_on_step_end=look)
+    first_seconds = time.perf_counter() - started
+    images += paint(pipeline, [late])
+    return Pair((first_seconds, time.perf_counter() - half_done[0]), tuple(images))

@@ -1,0 +1,75 @@
+"""Machine and models, described so that figures can be judged, and nobody be recognised."""
+
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models_cache.catalog import Checkpoint
+from models_cache.choice import Choice
+
+
+def describe_machine(device: torch.device) -> dict[str, object]:
+    """No path, host or user name. ``load_average`` tells of other work at the start."""
+    described: dict[str, object] = {
+        "cpu": cpu_name(),
+        "cores": usable_cores(),
+        "memory_gib": memory_gib(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "torch_threads": torch.get_num_threads(),
+        "device": device.type,
+        "load_average": load_average(),
+    }
+    if device.type == "cuda":
+        described["gpu"] = torch.cuda.get_device_name(device)
+    return described
+
+
+def is_disturbed(described: Mapping[str, Any]) -> bool:
+    """Whether other work left us less than most of the machine when we described it."""
+    return bool(described["load_average"] > described["cores"] / 2)
+
+
+def describe_models(choice: Choice) -> dict[str, str]:
+    return {
+        "captioner": public_name(choice.captioner.checkpoint),
+        "generator": public_name(choice.generator.checkpoint),
+    }
+
+
+def public_name(checkpoint: Checkpoint) -> str:
+    """Without the folder that it lies in: a hub id has a slash as well, and keeps it."""
+    return checkpoint.name if checkpoint.repository else Path(checkpoint.name).name
+
+
+def cpu_name() -> str:
+    if platform.system() == "Darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    file = Path("/proc/cpuinfo")
+    text = file.read_text() if file.exists() else ""
+    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    return name[1].strip() if name else platform.machine()
+
+
+def usable_cores() -> int:
+    """By this process, which may be bound to some of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_gib() -> float:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+
+
+def load_average() -> float:
+    """Processes that ran or waited to run, over the last minute."""
+    return round(os.getloadavg()[0], 2)
