@@ -35,6 +35,7 @@ def run(folder: Path, device: torch.device, steps: int = STEPS) -> Run:
         decoded = model.decode(posterior.sample()).sample.float()
         return _difference(decoded, images) + KL_WEIGHT * _kl(posterior.mean, posterior.logvar)
 
+    torch.manual_seed(0)
     return Run("autoencoder", build(), loss, steps, 1e-3, folder, device)
 
 

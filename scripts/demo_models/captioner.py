@@ -56,6 +56,7 @@ def build(folder: Path) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
 
 
 def run(folder: Path, device: torch.device, steps: int = STEPS) -> Run:
+    torch.manual_seed(0)
     model, processor = build(folder / "captioner")
 
     def loss(model: nn.Module, rng: Random) -> torch.Tensor:

@@ -1,10 +1,16 @@
 """Judges the demo models on scenes whose combinations were held out of training."""
 
 import argparse
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+
+# Before any import that reads them: with the weights at hand nothing is ever looked up.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 
 import torch
 from PIL import Image
@@ -88,9 +94,11 @@ def _verdict(scenes: list[Scene], captions: list[str]) -> Verdict:
 
 def main() -> None:
     options = _options()
-    blip = Blip.load(options.captioner, options.device, "demo captioner")
+    captioner = options.captioner or Store().locate(DEMO_CAPTIONER)
+    generator = options.generator or Store().locate(DEMO_GENERATOR)
+    blip = Blip.load(captioner, options.device, "demo captioner")
     defaults = Defaults(options.steps, options.guidance_scale)
-    sdxl = SDXL.load(options.generator, options.device, "demo generator", defaults)
+    sdxl = SDXL.load(generator, options.device, "demo generator", defaults)
     scenes = held_out_scenes(max(options.captions, options.images), options.seed)
     captions = judge_captions(blip, scenes[: options.captions], options.seed)
     images = judge_images(sdxl, blip, scenes[: options.images], options.seed)
@@ -106,8 +114,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=200, help="scenes to paint (%(default)s)")
     parser.add_argument("--steps", type=int, default=DEMO_GENERATOR.num_inference_steps)
     parser.add_argument("--guidance-scale", type=float, default=DEMO_GENERATOR.guidance_scale)
-    parser.add_argument("--captioner", type=Path, default=Store().locate(DEMO_CAPTIONER))
-    parser.add_argument("--generator", type=Path, default=Store().locate(DEMO_GENERATOR))
+    parser.add_argument("--captioner", type=Path, metavar="FOLDER")
+    parser.add_argument("--generator", type=Path, metavar="FOLDER")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", type=int, default=20, help="mistakes to print (%(default)s)")

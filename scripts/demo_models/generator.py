@@ -22,7 +22,7 @@ from scripts.demo_models.batches import IMAGE_SIZE, draw_batch
 from scripts.demo_models.run import Run
 from scripts.demo_models.tokenizers import PROMPT_TOKENS, prompt_tokenizer
 
-STEPS = 5000
+STEPS = 7250
 BATCH = 32
 SCENES = 16_384
 POOLED = 128
@@ -93,6 +93,7 @@ class Denoiser(nn.Module):
 
 
 def run(folder: Path, device: torch.device, vae: AutoencoderKL, steps: int = STEPS) -> Run:
+    torch.manual_seed(0)
     denoiser = Denoiser(folder / "generator")
     scenes = EncodedScenes.cached(folder / "latents.pt", vae, device)
     noising = DDPMScheduler(**NOISE_SCHEDULE)
@@ -146,7 +147,9 @@ class EncodedScenes:
     def cached(cls, file: Path, vae: AutoencoderKL, device: torch.device) -> "EncodedScenes":
         if not file.exists():
             moments, captions = _encode_scenes(vae.to(device), device)
-            torch.save({"moments": moments, "captions": captions}, file)
+            partial = file.with_suffix(".part")
+            torch.save({"moments": moments, "captions": captions}, partial)
+            partial.replace(file)
         stored = torch.load(file, device, weights_only=True)
         return cls(stored["moments"], stored["captions"], vae.config.scaling_factor)
 
@@ -173,6 +176,7 @@ def _encode_scenes(vae: AutoencoderKL, device: torch.device) -> tuple[torch.Tens
 @torch.no_grad()
 def scaling_factor(vae: AutoencoderKL, device: torch.device) -> float:
     """One over the standard deviation of some scenes' latents (Rombach et al. 2022, app. G)."""
+    torch.manual_seed(0)
     images = draw_batch(Random("scaling factor"), 256)[0].to(device)
     return round(1 / vae.to(device).encode(images).latent_dist.sample().std().item(), 5)
 

@@ -6,7 +6,6 @@ seed gives the same scene on every machine.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -73,8 +72,3 @@ def sample_scene(rng: Random, held_out: bool = False) -> Scene:
     choices = triples(setting, held_out)
     count = 1 if rng.random() < 1 / 3 else 2
     return Scene(tuple(rng.choice(choices) for _ in range(count)), setting)
-
-
-def sample_scenes(rng: Random, held_out: bool = False) -> Iterator[Scene]:
-    while True:
-        yield sample_scene(rng, held_out)
