@@ -60,7 +60,12 @@ def _caption(engine: Engine, file: Path, prefix: str) -> bool:
         reason = error.strerror if isinstance(error, OSError) else error
         tqdm.write(f"{file}: {reason}", file=sys.stderr)
         return False
-    tqdm.write(f"{file}: {engine.submit(request).result()}")
+    try:
+        caption = engine.submit(request).result()
+    except Exception:  # the engine has logged it, and the other files are worth their captions
+        tqdm.write(f"{file}: the captioner failed on this picture", file=sys.stderr)
+        return False
+    tqdm.write(f"{file}: {caption}")
     return True
 
 

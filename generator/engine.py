@@ -268,6 +268,4 @@ class Engine:
             job.publish(Failed(error))
 
     def _seconds_until_a_place_is_free(self) -> int:
-        if not self._total_images:
-            return 1
-        return max(1, math.ceil(self._busy_seconds / self._total_images))
+        return max(1, math.ceil(self._busy_seconds / max(1, self._total_images)))

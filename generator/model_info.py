@@ -57,4 +57,4 @@ class ModelInfo:
 
 
 def unknown_field(name: str, known: list[str]) -> InvalidRequest:
-    return InvalidRequest(name, f"{name[:40]!r} is not known here: use {', '.join(known)}.")
+    return InvalidRequest(name[:40], f"{name[:40]!r} is not known here: use {', '.join(known)}.")

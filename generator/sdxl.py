@@ -89,7 +89,8 @@ class SDXL:
         prompt_embeds, add_text_embeds = self._encode(request)
         scheduler = copy.deepcopy(self.pipeline.scheduler)
         scheduler.set_timesteps(request.num_inference_steps, device=self.device)
-        scheduler.set_begin_index(0)
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(0)
         rng = torch.Generator("cpu").manual_seed(request.seed)
         noise = randn_tensor(self._latent_shape(request), rng, self.device, prompt_embeds.dtype)
         return Sample(

@@ -9,7 +9,10 @@ from models_cache.choice import ROLES, Models
 
 ENVIRONMENT_PREFIX = "LOOKALIKE_"
 
-EPILOG = "Each flag is also an environment variable: LOOKALIKE_MODELS=demo is --models demo."
+EPILOG = (
+    "The flags that choose models are environment variables too: LOOKALIKE_MODELS=demo is"
+    " --models demo."
+)
 
 
 def add_flag(

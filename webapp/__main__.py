@@ -27,7 +27,7 @@ from models_cache.start import CannotStart, choose_both
 from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.limits import Limits
-from webapp.server import CannotListen, Server, bind, stop_on_signals
+from webapp.server import FINISHED, CannotListen, Server, bind, stop_on_signals
 from webapp.services import Services
 from webapp.settings import Settings
 
@@ -110,11 +110,11 @@ def _announce(settings: Settings, server: Server) -> None:
 def _run(server: Server, services: Services) -> int:
     services.captioner.start()
     services.generator.start()
-    try:
-        return server.run()
-    finally:
+    code = server.run()
+    if code == FINISHED:  # a step of what was cut may take minutes: nobody waits for it
         services.captioner.close()
         services.generator.close()
+    return code
 
 
 def _exit(code: int) -> NoReturn:

@@ -20,7 +20,8 @@ class Entry:
         outcome = self.job.outcome
         if not isinstance(outcome, Succeeded):
             return len(self.original)
-        return len(self.original) + 3 * outcome.image.width * outcome.image.height
+        # Pillow keeps four bytes for a pixel of three channels.
+        return len(self.original) + 4 * outcome.image.width * outcome.image.height
 
 
 # How long after its end a job's page may take to fetch its image.
@@ -29,7 +30,9 @@ FETCH_SECONDS = 3.0
 
 class UnknownJob(LookupError):
     def __init__(self) -> None:
-        super().__init__("This job is not known: the oldest are forgotten, and so are a restart's.")
+        super().__init__(
+            "This job is not known: old ones are forgotten, and a restart forgets all."
+        )
 
 
 class JobStore:
@@ -55,7 +58,7 @@ class JobStore:
         """Keeps a job, and looks after the bounds now and when it ends."""
         with self._lock:
             self._entries[job.id] = Entry(job, original)
-        job.when_finished(self._note_end)
+        job.when_finished(lambda: self._note_end(job))
         self._forget_the_oldest()
 
     def get(self, job_id: str) -> Entry:
@@ -73,9 +76,12 @@ class JobStore:
                 return True
             return self._clock() < self._last_end + FETCH_SECONDS
 
-    def _note_end(self) -> None:
+    def _note_end(self, job: Job) -> None:
+        """The order is that of the ends: who waited long is not forgotten before they looked."""
         with self._lock:
             self._last_end = self._clock()
+            if entry := self._entries.pop(job.id, None):
+                self._entries[job.id] = entry
         self._forget_the_oldest()
 
     def _forget_the_oldest(self) -> None:

@@ -33,9 +33,10 @@ def show(job_id: str) -> Response | str:
         response = jsonify(format_job(job))
     else:
         info = services().generator.model.info
-        page = render_template("job.html", job=job, view=format_job(job), info=info)
+        page = render_template("job.html", view=format_job(job), info=info)
         response = Response(page)
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept"
     return response
 
 
@@ -68,6 +69,8 @@ def events(job_id: str) -> Response:
     job = services().jobs.get(job_id).job
     last = request.headers.get("Last-Event-ID", "")
     start = int(last) + 1 if last.isdecimal() and len(last) < 9 else 0
+    if job.is_finished and start >= len(job.events):
+        return Response(status=204)  # which tells a reader not to come back
     streams = services().streams
     if not streams.acquire(blocking=False):
         raise ServiceUnavailable("Too many pages follow their jobs: reload in a minute.")

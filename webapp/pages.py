@@ -16,6 +16,9 @@ from webapp.wishes import drop_blanks, parse_wishes
 
 bp = Blueprint("pages", __name__)
 
+# Pixels. No captioner looks at more than a few hundred.
+MAX_WAITING_SIDE = 2048
+
 
 @bp.get("/")
 def index() -> str:
@@ -28,10 +31,13 @@ def upload() -> Response:
     data = uploaded_bytes()
     with services().decoders:
         image = read_image(data)
+        original = jpeg_bytes(image)
+        # What waits for its caption is bounded in bytes too.
+        image.thumbnail((MAX_WAITING_SIDE, MAX_WAITING_SIDE))
     fields = request.form.to_dict()
     fields.pop("sample", None)
     job = similar.start(services(), image, parse_wishes(drop_blanks(fields)))
-    services().jobs.add(job, jpeg_bytes(image))
+    services().jobs.add(job, original)
     response: Response = redirect(url_for("jobs.show", job_id=job.id), 303)  # type: ignore[assignment]
     return response
 

@@ -5,7 +5,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models_cache.flags import EPILOG, add_flag, add_model_flags
+from models_cache.flags import add_flag, add_model_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/serve",
         description="Lookalike: upload a picture, read its caption, see a similar image.",
-        epilog=EPILOG,
+        epilog="Each flag is also an environment variable: LOOKALIKE_PORT=8001 is --port 8001.",
     )
     add_model_flags(parser, environ)
     flags = {

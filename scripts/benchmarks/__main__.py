@@ -20,17 +20,14 @@ from generator.sdxl import SDXL
 from models_cache.choice import Choice
 from models_cache.flags import EPILOG, add_model_flags
 from models_cache.start import CannotStart, choose_both
-from scripts.benchmarks import (
-    engine_benchmark,
-    http_benchmark,
-    late_benchmark,
-    start_benchmark,
-)
+from scripts.benchmarks import engine_benchmark, http_benchmark, late_benchmark, start_benchmark
 from scripts.benchmarks.machine import describe_machine, describe_models
 from scripts.benchmarks.plan import QUICK, Plan
+from scripts.benchmarks.repetition import in_own_thread
 from scripts.benchmarks.report import Report, to_json, to_markdown
 from scripts.benchmarks.server_process import serving
 from webapp.__main__ import load_services
+from webapp.services import Services
 from webapp.settings import Settings
 
 PROGRAM = "scripts/benchmark"
@@ -70,32 +67,37 @@ def _measure(
     if parts == ["start"]:
         return report
     # The server's own engines, so that batch sizes and warmth are what is served with.
-    services = load_services(Settings(), choice, device)
-    services.captioner.start()
-    services.generator.start()
-    try:
-        if "engine" in parts:
-            report = _measure_engine(report, services.generator)
-        if "http" in parts:
-            _say("the web beside the engines")
-            with serving(flags) as server:
-                web = http_benchmark.measure(server, services.captioner, services.generator, plan)
-            report = replace(report, web=web)
-    finally:
-        services.captioner.close()
-        services.generator.close()
+    services = in_own_thread(lambda: load_services(Settings(), choice, device))
+    if "engine" in parts:
+        report = _measure_engine(report, services.generator)
+    if "http" in parts:
+        report = _measure_web(report, services, flags)
     return report
 
 
 def _measure_engine(report: Report, engine: Engine) -> Report:
-    assert isinstance(engine.model, SDXL)
-    pipeline, plan = engine.model.pipeline, report.plan
+    sdxl, max_batch_size, plan = engine.model, engine.max_batch_size, report.plan
+    assert isinstance(sdxl, SDXL)
     at_once = []
     for count in plan.requests:
         _say(f"requests at once: {count}")
-        at_once.append(engine_benchmark.measure(engine, pipeline, plan, count))
+        at_once.append(engine_benchmark.measure(sdxl, max_batch_size, plan, count))
     _say("a late request")
-    return replace(report, engine=at_once, late=late_benchmark.measure(engine, pipeline, plan))
+    return replace(report, engine=at_once, late=late_benchmark.measure(sdxl, max_batch_size, plan))
+
+
+def _measure_web(report: Report, services: Services, flags: Sequence[str]) -> Report:
+    _say("the web beside the engines")
+    services.captioner.start()
+    services.generator.start()
+    try:
+        with serving(flags) as server:
+            engines = services.captioner, services.generator
+            web = http_benchmark.measure(server, *engines, report.plan)
+    finally:
+        services.captioner.close()
+        services.generator.close()
+    return replace(report, web=web)
 
 
 def _plan(options: argparse.Namespace) -> Plan:

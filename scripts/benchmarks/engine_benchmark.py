@@ -3,17 +3,22 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 
 from generator.engine import Engine
-from generator.job import Job, Succeeded
 from generator.request import GenerationRequest
+from generator.sdxl import SDXL
+from scripts.benchmarks.painting import image_of, paint, running
 from scripts.benchmarks.plan import Plan, draw_requests
-from scripts.benchmarks.repetition import Spread, interleave, pixel_difference, ratio
+from scripts.benchmarks.repetition import (
+    Spread,
+    in_own_thread,
+    interleave,
+    pixel_difference,
+    ratio,
+)
 
 ONE_BY_ONE = "pipeline, one call per request"
 ONE_CALL = "pipeline, one call with all prompts"
@@ -61,13 +66,17 @@ class AtOnce:
         }
 
 
-def measure(engine: Engine, pipeline: StableDiffusionXLPipeline, plan: Plan, count: int) -> AtOnce:
-    """``engine`` is started, and its model is the pipeline's."""
-    requests = draw_requests(engine.model.info, plan, count)
+def measure(sdxl: SDXL, max_batch_size: int, plan: Plan, count: int) -> AtOnce:
+    requests = draw_requests(sdxl.info, plan, count)
+
+    def engine() -> Painted:
+        with running(sdxl, max_batch_size) as engine:
+            return submitted_apart(engine, requests)
+
     variants: dict[str, Callable[[], Painted]] = {
-        ONE_BY_ONE: lambda: one_by_one(pipeline, requests),
-        ONE_CALL: lambda: one_call(pipeline, requests),
-        ENGINE: lambda: submitted_apart(engine, requests),
+        ONE_BY_ONE: lambda: in_own_thread(lambda: one_by_one(sdxl.pipeline, requests)),
+        ONE_CALL: lambda: in_own_thread(lambda: one_call(sdxl.pipeline, requests)),
+        ENGINE: engine,
     }
     painted = interleave(variants, plan.repeat, plan.warms_up)
     expected = painted[ONE_BY_ONE][0].images
@@ -104,29 +113,3 @@ def submitted_apart(engine: Engine, requests: Sequence[GenerationRequest]) -> Pa
         images.append(image_of(job))
         latencies.append(time.perf_counter() - started)
     return Painted(tuple(latencies), tuple(images))
-
-
-def paint(
-    pipeline: StableDiffusionXLPipeline, requests: Sequence[GenerationRequest], **options: Any
-) -> list[Image.Image]:
-    """One call of the pipeline. The requests differ in prompt and seed alone."""
-    shared = requests[0]
-    images: list[Image.Image] = pipeline(
-        prompt=[request.prompt for request in requests],
-        negative_prompt=shared.negative_prompt,
-        width=shared.width,
-        height=shared.height,
-        num_inference_steps=shared.num_inference_steps,
-        guidance_scale=shared.guidance_scale,
-        generator=[torch.Generator("cpu").manual_seed(request.seed) for request in requests],
-        **options,
-    ).images
-    return images
-
-
-def image_of(job: Job) -> Image.Image:
-    """Blocks until it is there."""
-    outcome = job.wait()
-    if not isinstance(outcome, Succeeded):
-        raise RuntimeError(f"a job of the benchmark ended with {outcome}")
-    return outcome.image

@@ -17,7 +17,7 @@ import generator.engine
 from captioner.request import CaptionRequest
 from generator.request import GenerationRequest
 from scripts.benchmarks import client
-from scripts.benchmarks.engine_benchmark import image_of
+from scripts.benchmarks.painting import image_of
 from scripts.benchmarks.plan import Plan, draw_requests
 from scripts.benchmarks.repetition import Spread, difference, interleave, pixel_difference, ratio
 from scripts.benchmarks.server_process import Server

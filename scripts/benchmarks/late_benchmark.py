@@ -11,11 +11,13 @@ from PIL import Image
 from generator.engine import Engine
 from generator.job import Progress
 from generator.request import GenerationRequest
-from scripts.benchmarks.engine_benchmark import image_of, paint
+from generator.sdxl import SDXL
+from scripts.benchmarks.painting import image_of, paint, running
 from scripts.benchmarks.plan import Plan, draw_requests
 from scripts.benchmarks.repetition import (
     Spread,
     difference,
+    in_own_thread,
     interleave,
     pixel_difference,
     ratio,
@@ -59,13 +61,17 @@ class Late:
         }
 
 
-def measure(engine: Engine, pipeline: StableDiffusionXLPipeline, plan: Plan) -> Late:
-    """``engine`` is started, and its model is the pipeline's."""
-    first, late = draw_requests(engine.model.info, plan, 2)
+def measure(sdxl: SDXL, max_batch_size: int, plan: Plan) -> Late:
+    first, late = draw_requests(sdxl.info, plan, 2)
+
+    def by_engine(run: Callable[[Engine], Pair]) -> Pair:
+        with running(sdxl, max_batch_size) as engine:
+            return run(engine)
+
     variants: dict[str, Callable[[], Pair]] = {
-        ALONE: lambda: alone(engine, first),
-        JOINS: lambda: joins(engine, first, late),
-        WAITS: lambda: waits(pipeline, first, late),
+        ALONE: lambda: by_engine(lambda engine: alone(engine, first)),
+        JOINS: lambda: by_engine(lambda engine: joins(engine, first, late)),
+        WAITS: lambda: in_own_thread(lambda: waits(sdxl.pipeline, first, late)),
     }
     pairs = interleave(variants, plan.repeat, plan.warms_up)
     expected = pairs[WAITS][0].images

@@ -3,9 +3,9 @@
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
+from browser_site import DESKTOP, FLAGS, NAMES, SECONDS, Gate, Site
 from fakes import FakeBlip, FakeSDXL
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -17,37 +17,6 @@ from webapp.limits import Limits
 from webapp.server import Server, bind
 from webapp.services import Services
 from webapp.settings import Settings
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-DESKTOP = {"width": 1280, "height": 800}
-PHONE = {"width": 390, "height": 844}
-SECONDS = 10
-
-
-class Gate:
-    """Lets the fake painter take so many steps, and no more."""
-
-    def __init__(self) -> None:
-        self.steps = threading.Semaphore(0)
-        self.is_open = True
-
-    def close(self) -> None:
-        self.is_open = False
-
-    def let(self, steps: int) -> None:
-        self.steps.release(steps)
-
-    def __call__(self, stage: str, prompt: str) -> None:
-        if stage == "denoise" and not self.is_open:
-            assert self.steps.acquire(timeout=SECONDS)
-
-
-@dataclass(frozen=True)
-class Site:
-    url: str
-    services: Services
-    gate: Gate
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from io import BytesIO
 from threading import Thread
 
 import pytest
-from conftest import DESKTOP, PHONE, SECONDS, Site
+from browser_site import DESKTOP, PHONE, SECONDS, Site
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 

@@ -363,13 +363,13 @@ def test_a_full_queue_says_when_to_come_back(model, seconds_a_step, prompts, sec
     assert str(caught.value) == f"The queue is full: try again in {seconds} {unit}."
 
 
-def test_before_the_first_image_a_full_queue_asks_for_a_second(model):
+def test_before_the_first_image_a_full_queue_asks_for_the_time_that_it_took_so_far(model):
     engine = Engine(model, max_jobs=1, clock=itertools.count(0, 60).__next__)
     engine.submit(ask("a"))
     engine.step()
     with pytest.raises(QueueFull) as caught:
         engine.reserve()
-    assert caught.value.retry_after_seconds == 1
+    assert caught.value.retry_after_seconds == 60
 
 
 # Faults.

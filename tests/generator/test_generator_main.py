@@ -26,7 +26,8 @@ def test_a_prompt_becomes_a_file_that_carries_its_parameters(tmp_path: Path):
     done = run("a red house by the sea", "-o", file, "--seed", 3, "--width", 80, *STEPS)
     assert done.returncode == 0, done.stderr
     assert f"{file}: 80x64, seed 3" in done.stdout
-    assert Image.open(file).size == (80, 64)
+    with Image.open(file) as image:
+        assert image.size == (80, 64)
     parameters = read_parameters(file.read_bytes())
     assert (parameters["Prompt"], parameters["Seed"]) == ("a red house by the sea", "3")
 

@@ -70,7 +70,7 @@ def test_any_other_size_is_refused_and_the_right_ones_are_named(field, size):
 @pytest.mark.parametrize("name", ["steps", "Width", "", "self", "x" * 100, "\udcff"])
 def test_an_unknown_wish_is_refused_and_the_known_ones_are_named(name):
     error = refusal(**{name: 5})
-    assert error.field == name
+    assert error.field == name[:40]
     known = "prompt, width, height, num_inference_steps, guidance_scale, seed, negative_prompt"
     assert str(error) == f"{name[:40]!r} is not known here: use {known}."
 

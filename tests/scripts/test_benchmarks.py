@@ -149,13 +149,8 @@ def test_columns_line_up():
 @pytest.mark.tiny
 def test_the_engine_is_measured_beside_the_pipeline(tmp_path: Path):
     sdxl = SDXL(tiny_pipeline(tmp_path), "tiny")
-    engine = generator.engine.Engine(sdxl)
-    engine.start()
-    try:
-        at_once = engine_benchmark.measure(engine, sdxl.pipeline, QUICK, count=2)
-        late = late_benchmark.measure(engine, sdxl.pipeline, QUICK)
-    finally:
-        engine.close()
+    at_once = engine_benchmark.measure(sdxl, 8, QUICK, count=2)
+    late = late_benchmark.measure(sdxl, 8, QUICK)
     assert [len(each) for each in at_once.latencies[ENGINE]] == [2] * QUICK.repeat
     assert at_once.largest_pixel_difference <= 1
     assert late.largest_pixel_difference <= 1

@@ -6,7 +6,7 @@ from PIL import Image
 from generator.job import Failed, Job, Progress, Succeeded
 from webapp.job_store import FETCH_SECONDS, JobStore, UnknownJob
 
-IMAGE_BYTES = 3 * 10 * 10
+IMAGE_BYTES = 4 * 10 * 10
 
 
 def add_running(store, original=b""):
@@ -89,6 +89,15 @@ def test_a_job_that_grows_when_it_ends_makes_room_then():
     assert kept(store, [first, second]) == [0, 1]
     succeed(second)
     assert kept(store, [first, second]) == [1]
+
+
+def test_the_order_is_that_of_the_ends_so_that_who_waited_long_can_still_look():
+    store = JobStore(max_jobs=3)
+    slow = add_running(store)
+    quick = [add_finished(store) for _ in range(2)]
+    succeed(slow)
+    add_finished(store)
+    assert kept(store, [slow, *quick]) == [0, 2]
 
 
 def test_unfinished_jobs_are_never_forgotten():

@@ -27,7 +27,8 @@ def bring_up_loopback() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sH14x", b"lo", 0)
         (flags,) = struct.unpack("16xH14x", fcntl.ioctl(any_socket, get_flags, request))
-        fcntl.ioctl(any_socket, set_flags, struct.pack("16sH14x", b"lo", flags | is_up))
+        if not flags & is_up:
+            fcntl.ioctl(any_socket, set_flags, struct.pack("16sH14x", b"lo", flags | is_up))
 
 
 def start() -> tuple[subprocess.Popen[str], str, str]:
@@ -78,7 +79,8 @@ def visit(page: str, api: str) -> dict[str, object]:
 
 
 def main() -> None:
-    bring_up_loopback()
+    if sys.platform == "linux":
+        bring_up_loopback()
     server, page, api = start()
     try:
         seen = visit(page, api)
