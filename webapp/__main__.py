@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 from typing import NoReturn
 
@@ -68,6 +69,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def load_services(settings: Settings, choice: Choice, device: torch.device) -> Services:
     """Both models, loaded and warm, each under an engine that is still to be started."""
+    # On a thread that ends, as its OpenMP pool would slow down the engine's (captioner.blip).
+    with ThreadPoolExecutor(1, "loading") as passing:
+        return passing.submit(_load_services, settings, choice, device).result()
+
+
+def _load_services(settings: Settings, choice: Choice, device: torch.device) -> Services:
     started = time.monotonic()
     blip = Blip.load(choice.captioner.folder, device, choice.captioner.checkpoint.name)
     checkpoint = choice.generator.checkpoint
