@@ -1,12 +1,35 @@
 """What every test runs under."""
 
 import os
+import re
 import threading
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
 OUR_THREADS = ("generator", "captioner", "server", "waitress")
+
+FAST = "not (tiny or demo or browser or slow)"
+# Modules that take seconds to import before their tests could be deselected.
+HEAVY_IMPORT = re.compile(r"^(?:import|from) (?:torch|tiny|playwright|scripts\.benchmarks)\b", re.M)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    text = "only what needs no model, no browser and no patience"
+    parser.addoption("--fast", action="store_true", help=text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--fast"):
+        config.option.markexpr = FAST
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if not config.getoption("--fast") or collection_path.suffix != ".py":
+        return None
+    is_heavy = HEAVY_IMPORT.search(collection_path.read_text(encoding="utf-8"))
+    return True if is_heavy else None
 
 
 @pytest.fixture(autouse=True)
