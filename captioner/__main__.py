@@ -19,7 +19,7 @@ from captioner.images import InvalidImage, read_image
 from captioner.request import CaptionRequest
 from models_cache.catalog import Family
 from models_cache.flags import EPILOG, add_model_flags
-from models_cache.start import CannotStart, choose_for
+from models_cache.start import CannotStart, choose_for, place_models
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,10 +27,12 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         located, device = choose_for(Family.BLIP, options)
+        placement = place_models(options.memory, located.folder, None, device)
     except CannotStart as error:
         print(f"captioner: {error}", file=sys.stderr)
         return 2
-    engine = Engine(Blip.load(located.folder, device, located.checkpoint.name))
+    name = located.checkpoint.name
+    engine = Engine(Blip.load(located.folder, device, name, placement.turns))
     engine.start()
     try:
         captioned = [

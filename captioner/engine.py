@@ -2,20 +2,24 @@
 
 import logging
 from collections import deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from itertools import islice
-from threading import Condition, Thread
+from threading import Condition
 from typing import Protocol
 
 from captioner.request import CaptionRequest
+from models_cache.owner import Owner, nothing
 
 log = logging.getLogger(__name__)
 
 
+STOPPING = "The server is stopping: try again in a minute."
+
+
 class EngineClosed(Exception):
-    def __init__(self) -> None:
-        super().__init__("The server is stopping: try again in a minute.")
+    def __init__(self, reason: str = STOPPING) -> None:
+        super().__init__(reason)
 
 
 class Model(Protocol):
@@ -40,7 +44,8 @@ class Engine:
         self._changed = Condition()
         self._waiting: deque[Waiting] = deque()
         self._closed = False
-        self._thread: Thread | None = None
+        self._reason = STOPPING
+        self._owner = Owner("captioner", self.run, self._end)
 
     def submit(self, request: CaptionRequest) -> "Future[str]":
         """The caption to come. Cancelled in time, it is never made. Raises EngineClosed.
@@ -50,27 +55,34 @@ class Engine:
         future: Future[str] = Future()
         with self._changed:
             if self._closed:
-                raise EngineClosed
+                raise EngineClosed(self._reason)
             self._waiting.append((request, future))
             self._changed.notify_all()
         return future
 
-    def start(self) -> None:
-        self._thread = Thread(target=self.run, name="captioner")
-        self._thread.start()
+    def start(
+        self, load: Callable[[], None] = nothing, on_failure: Callable[[], None] = nothing
+    ) -> None:
+        """Makes the thread that owns the model and calls ``load`` first: requests wait for that.
+
+        Where ``load`` fails, so does every request, and ``on_failure`` is called, on that thread.
+        """
+        self._owner.start(load, on_failure)
 
     @property
     def is_alive(self) -> bool:
-        """Whether the engine's own thread runs."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._owner.is_alive
+
+    @property
+    def is_ready(self) -> bool:
+        return self._owner.is_ready
 
     def close(self) -> None:
         """Takes nothing more, ends after the batch in progress, and fails what is left."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        self._owner.join()
         self._fail_all()
 
     def run(self) -> None:
@@ -79,9 +91,13 @@ class Engine:
             while self._wait_for_work():
                 self.step()
         finally:
-            with self._changed:
-                self._closed = True
-            self._fail_all()
+            self._end(self._reason)
+
+    def _end(self, reason: str) -> None:
+        with self._changed:
+            self._closed = True
+            self._reason = reason
+        self._fail_all()
 
     def step(self) -> None:
         """Captions the picture that has waited longest, and all that may share its batch."""
@@ -91,7 +107,7 @@ class Engine:
                 self._caption(batch)
         finally:
             # Only where the thread dies of what is no Exception has this anything to do.
-            fail(future for _, future in batch if not future.done())
+            self._fail(future for _, future in batch if not future.done())
 
     def _wait_for_work(self) -> bool:
         with self._changed:
@@ -139,9 +155,8 @@ class Engine:
         with self._changed:
             left = [future for _, future in self._waiting]
             self._waiting.clear()
-        fail(future for future in left if future.set_running_or_notify_cancel())
+        self._fail(future for future in left if future.set_running_or_notify_cancel())
 
-
-def fail(futures: Iterable["Future[str]"]) -> None:
-    for future in futures:
-        future.set_exception(EngineClosed())
+    def _fail(self, futures: Iterable["Future[str]"]) -> None:
+        for future in futures:
+            future.set_exception(EngineClosed(self._reason))

@@ -15,12 +15,14 @@ from tqdm import tqdm
 
 from generator.engine import Engine
 from generator.job import Job, Progress, Succeeded
+from generator.model_info import Defaults
+from generator.pipeline import read_model_info
 from generator.png import png_bytes
 from generator.request import GenerationRequest, InvalidRequest
-from generator.sdxl import SDXL, Defaults
+from generator.sdxl import SDXL
 from models_cache.catalog import Family
 from models_cache.flags import EPILOG, add_model_flags
-from models_cache.start import CannotStart, choose_for
+from models_cache.start import CannotStart, choose_for, place_models
 
 WISHES = ("negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed")
 
@@ -33,17 +35,19 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"--output: there is no folder {options.output.parent}")
     try:
         located, device = choose_for(Family.SDXL, options)
+        placement = place_models(options.memory, None, located.folder, device)
     except CannotStart as error:
         print(f"generator: {error}", file=sys.stderr)
         return 2
     checkpoint = located.checkpoint
     defaults = Defaults(checkpoint.num_inference_steps, checkpoint.guidance_scale)
-    model = SDXL.load(located.folder, device, checkpoint.name, defaults)
     try:
         wishes = {name: getattr(options, name) for name in WISHES}
-        request = model.info.request(options.prompt, **wishes)
+        info = read_model_info(located.folder, checkpoint.name, defaults)
+        request = info.request(options.prompt, **wishes)
     except InvalidRequest as error:
         parser.error(str(error))
+    model = SDXL.load(located.folder, device, checkpoint.name, defaults, placement.turns)
     return _paint(Engine(model), request, options.output)
 
 

@@ -9,17 +9,20 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from threading import Condition, Thread
+from threading import Condition
 
+from generator.forward_limit import ForwardLimit
 from generator.job import Failed, Job, Progress, Queued, Succeeded
 from generator.model import Model, Sample
 from generator.request import GenerationRequest
+from models_cache.owner import Owner, nothing
 
 log = logging.getLogger(__name__)
 
 MODEL_FAILED = "The model failed on this request: try another prompt, size or seed."
+NO_ROOM = "There is not enough free memory for an image of {width}x{height}: ask for a smaller one."
 STOPPING = "The server is stopping: try again in a minute."
 
 
@@ -35,8 +38,8 @@ class QueueFull(Exception):
 
 
 class EngineClosed(Exception):
-    def __init__(self) -> None:
-        super().__init__(STOPPING)
+    def __init__(self, reason: str = STOPPING) -> None:
+        super().__init__(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class Engine:
 
     ``step`` is for the one thread that owns the model: ``start`` makes one that calls it whenever
     there is work; tests call it by hand. ``max_batch_size`` is how many samples are in flight,
-    ``max_jobs`` how many jobs may be under way before ``QueueFull``.
+    ``max_jobs`` how many jobs may be under way before ``QueueFull``. Where memory runs out, fewer
+    samples share a forward for a while.
     """
 
     def __init__(
@@ -79,7 +83,9 @@ class Engine:
         self._waiting: deque[tuple[Job, GenerationRequest]] = deque()
         self._running: list[Running] = []
         self._closed = False
-        self._thread: Thread | None = None
+        self._reason = STOPPING
+        self._forward_limit = ForwardLimit(max_batch_size)
+        self._owner = Owner("generator", self.run, self._end)
         self._busy_seconds = 0.0
         self._last_batch_size = 0
         self._total_steps = 0
@@ -96,7 +102,7 @@ class Engine:
         job = Job()
         with self._changed:
             if self._closed:
-                raise EngineClosed
+                raise EngineClosed(self._reason)
             self._drop_finished()
             if len(self._jobs) >= self.max_jobs:
                 raise QueueFull(self._seconds_until_a_place_is_free())
@@ -112,7 +118,7 @@ class Engine:
         job = job or self.reserve()
         with self._changed:
             if self._closed:
-                raise EngineClosed
+                raise EngineClosed(self._reason)
             if job.publish(Queued(request)):
                 self._waiting.append((job, request))
             self._changed.notify_all()
@@ -131,23 +137,30 @@ class Engine:
                 total_failures=self._total_failures,
             )
 
-    def start(self) -> None:
-        self._thread = Thread(target=self.run, name="generator")
-        self._thread.start()
+    def start(
+        self, load: Callable[[], None] = nothing, on_failure: Callable[[], None] = nothing
+    ) -> None:
+        """Makes the thread that owns the model and calls ``load`` first: requests wait for that.
+
+        Where ``load`` fails, so does every request, and ``on_failure`` is called, on that thread.
+        """
+        self._owner.start(load, on_failure)
 
     @property
     def is_alive(self) -> bool:
-        """Whether the engine's own thread runs."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._owner.is_alive
+
+    @property
+    def is_ready(self) -> bool:
+        return self._owner.is_ready
 
     def close(self) -> None:
         """Takes nothing more, ends after the step in progress, and fails every job that is left."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
-        self._fail_all(STOPPING)
+        self._owner.join()
+        self._fail_all(self._reason)
 
     # For the thread that owns the model.
 
@@ -157,9 +170,13 @@ class Engine:
             while self._wait_for_work():
                 self.step()
         finally:
-            with self._changed:
-                self._closed = True
-            self._fail_all(STOPPING)
+            self._end(self._reason)
+
+    def _end(self, reason: str) -> None:
+        with self._changed:
+            self._closed = True
+            self._reason = reason
+        self._fail_all(reason)
 
     def step(self) -> None:
         """Admits who waits, moves one batch by one step, and decodes what is done."""
@@ -188,8 +205,8 @@ class Engine:
             job, request = admitted
             try:
                 sample = self.model.prepare(request)
-            except Exception:
-                self._fail(job, "prepare")
+            except Exception as error:
+                self._fail(job, request, "prepare", error)
                 continue
             job.publish(Progress(0, sample.num_steps))
             with self._changed:
@@ -211,8 +228,9 @@ class Engine:
             if not self._running:
                 return []
             key = self._running[0][1].batch_key
-            batch = [item for item in self._running if item[1].batch_key == key]
-            others = [item for item in self._running if item[1].batch_key != key]
+            sharing = [item for item in self._running if item[1].batch_key == key]
+            batch = sharing[: self._forward_limit.samples]
+            others = [item for item in self._running if item not in batch]
             self._running = others + batch
             self._last_batch_size = len(batch)
             return batch
@@ -220,17 +238,34 @@ class Engine:
     def _denoise(self, batch: list[Running]) -> None:
         try:
             errors = self.model.denoise([sample for _, sample in batch])
-        except Exception:
-            # No scheduler has moved. Outside this block, as the traceback holds the tensors of
-            # the failed forward, each sample is tried alone: only the culprit fails.
+        except Exception as error:
+            # No scheduler has moved.
             log.warning("a forward of %d samples failed", len(batch), exc_info=True)
-            errors = None
-        if errors is None:
-            self._denoise_apart(batch)
+            # Without its traceback, which holds the tensors of the failed forward.
+            failure = error.with_traceback(None)
+        else:
+            self._forward_limit.went_well(len(batch))
+            self._publish_steps(batch, errors)
             return
+        self._denoise_in_parts(batch, failure)
+
+    def _denoise_in_parts(self, batch: list[Running], failure: Exception) -> None:
+        """Halves where memory ran out; else one by one, as only the culprit is to fail."""
+        if len(batch) == 1:
+            [(job, sample)] = batch
+            self._fail(job, sample.request, "denoise", failure)
+            return
+        size = 1
+        if isinstance(failure, MemoryError):
+            self._forward_limit.ran_out(len(batch))
+            size = self._forward_limit.samples
+        for start in range(0, len(batch), size):
+            self._denoise(batch[start : start + size])
+
+    def _publish_steps(self, batch: list[Running], errors: Mapping[int, Exception]) -> None:
         for place, (job, sample) in enumerate(batch):
             if place in errors:
-                self._fail(job, "scheduler", errors[place])
+                self._fail(job, sample.request, "scheduler", errors[place])
             else:
                 self._total_steps += 1
                 job.publish(Progress(sample.step_index, sample.num_steps))
@@ -239,27 +274,21 @@ class Engine:
             if sample.is_denoised and not job.is_finished:
                 self._finish(job, sample)
 
-    def _denoise_apart(self, batch: list[Running]) -> None:
-        if len(batch) > 1:
-            for item in batch:
-                self._denoise([item])
-        else:
-            self._fail(batch[0][0], "denoise", logged=True)
-
     def _finish(self, job: Job, sample: Sample) -> None:
         try:
             image = self.model.decode(sample)
-        except Exception:
-            self._fail(job, "decode")
+        except Exception as error:
+            self._fail(job, sample.request, "decode", error)
             return
         self._total_images += job.publish(Succeeded(image, sample.unseen_words))
 
-    def _fail(
-        self, job: Job, stage: str, error: Exception | None = None, logged: bool = False
-    ) -> None:
+    def _fail(self, job: Job, request: GenerationRequest, stage: str, error: Exception) -> None:
         """Fails one job alone: a model may raise anything, and its thread must outlive it."""
-        log.error("job %s failed in %s", job.id, stage, exc_info=error or not logged)
-        self._total_failures += job.publish(Failed(MODEL_FAILED))
+        log.error("job %s failed in %s", job.id, stage, exc_info=error)
+        sentence = MODEL_FAILED
+        if isinstance(error, MemoryError):
+            sentence = NO_ROOM.format(width=request.width, height=request.height)
+        self._total_failures += job.publish(Failed(sentence))
 
     def _fail_all(self, error: str) -> None:
         with self._changed:

@@ -12,6 +12,7 @@ from generator.request import GenerationRequest
 class Sample(Protocol):
     """One image between two steps (``generator.sample.Sample``)."""
 
+    request: GenerationRequest
     step_index: int
     unseen_words: tuple[str, ...]
 
@@ -24,7 +25,11 @@ class Sample(Protocol):
 
 
 class Model(Protocol):
-    """What the engine asks of a model (``generator.sdxl.SDXL``), all on the engine's thread."""
+    """What the engine asks of a model (``generator.sdxl.SDXL``), all on the engine's thread.
+
+    A MemoryError means that fewer or smaller samples may fit, and that the failed call left
+    nothing behind.
+    """
 
     info: ModelInfo
 

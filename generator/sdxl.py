@@ -6,40 +6,22 @@ methods are for the thread that owns the model.
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-import diffusers
 import torch
-import transformers
 from diffusers import StableDiffusionXLPipeline
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
-from generator.model_info import ModelInfo
+from generator.decoder import Decoder
+from generator.model_info import SDXL_BASE, Defaults
+from generator.pipeline import load_pipeline, model_info
 from generator.request import GenerationRequest
 from generator.sample import Sample
 from generator.unseen_words import unseen_words
-from models_cache import layout
-
-# What image tools call diffusers' schedulers; others go by their class.
-SAMPLERS = {
-    "EulerDiscreteScheduler": "Euler",
-    "EulerAncestralDiscreteScheduler": "Euler a",
-    "DPMSolverMultistepScheduler": "DPM++ 2M",
-    "HeunDiscreteScheduler": "Heun",
-    "DDIMScheduler": "DDIM",
-    "UniPCMultistepScheduler": "UniPC",
-    "LCMScheduler": "LCM",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What a checkpoint is asked for when the request does not say: SDXL-base's are these."""
-
-    num_inference_steps: int = 30
-    guidance_scale: float = 5.0
+from models_cache.device_memory import guarded
+from models_cache.parked import Parked
 
 
 class NonFiniteLatents(ArithmeticError):
@@ -47,46 +29,68 @@ class NonFiniteLatents(ArithmeticError):
 
 
 class SDXL:
+    """With ``turns`` the text encoders wait in host memory, and whoever shares the device waits.
+
+    ``turns`` is then the lock of all models on that device: no two of them work at once, so that
+    what comes in for its phase finds room. Without it everything stays on the device.
+    """
+
     def __init__(
-        self, pipeline: StableDiffusionXLPipeline, name: str, defaults: Defaults = Defaults()
+        self,
+        pipeline: StableDiffusionXLPipeline,
+        name: str,
+        defaults: Defaults = SDXL_BASE,
+        turns: AbstractContextManager[object] | None = None,
     ) -> None:
         self.pipeline = pipeline
         self.pipeline.set_progress_bar_config(disable=True)
-        for module in (pipeline.unet, pipeline.vae, pipeline.text_encoder, pipeline.text_encoder_2):
+        encoders = [pipeline.text_encoder, pipeline.text_encoder_2]
+        for module in (pipeline.unet, pipeline.vae, *encoders):
             module.eval().requires_grad_(False)
-        self.info = model_info(pipeline, name, defaults)
+        self.info = model_info(
+            pipeline.default_sample_size,
+            pipeline.vae_scale_factor,
+            type(pipeline.scheduler).__name__,
+            name,
+            defaults,
+        )
+        self._turns = turns or nullcontext()
+        self._encoders = Parked(encoders, self.device) if turns else nullcontext()
+        self._decoder = Decoder(pipeline.vae)
 
     @classmethod
     def load(
-        cls, folder: Path, device: torch.device, name: str, defaults: Defaults = Defaults()
+        cls,
+        folder: Path,
+        device: torch.device,
+        name: str,
+        defaults: Defaults = SDXL_BASE,
+        turns: AbstractContextManager[object] | None = None,
     ) -> "SDXL":
-        """Loads a diffusers folder: half precision on CUDA, fp32 on a CPU.
-
-        The VAE is fp32 wherever its config says ``force_upcast``: SDXL's overflows in fp16.
-        """
-        # Two bars a component, written over one another, tell nobody anything.
-        diffusers.utils.logging.disable_progress_bar()
-        transformers.utils.logging.disable_progress_bar()
-        dtype = torch.float16 if device.type == "cuda" else torch.float32
-        pipeline = StableDiffusionXLPipeline.from_pretrained(
-            folder,
-            dtype=dtype,
-            variant=layout.variant(folder / "unet"),
-            use_safetensors=True,
-            local_files_only=True,
-            add_watermarker=False,
-        )
-        if pipeline.vae.config.force_upcast and dtype is torch.float16:
-            pipeline.vae.to(torch.float32)
-        return cls(pipeline.to(device), name, defaults)
+        """From a diffusers folder; ``generator.pipeline`` says in which precision."""
+        pipeline = load_pipeline(folder, device, offload=turns is not None)
+        return cls(pipeline, name, defaults, turns)
 
     @property
     def device(self) -> torch.device:
         return self.pipeline.unet.device
 
-    @torch.inference_mode()
+    def warm_up(self) -> None:
+        """Runs every part once: the first request is to find no lazy initialisation left."""
+        sample = self.prepare(self.info.request("warm", num_inference_steps=1, seed=0))
+        while not sample.is_denoised:
+            self.denoise([sample])
+        self.decode(sample)
+
     def prepare(self, request: GenerationRequest) -> Sample:
-        prompt_embeds, add_text_embeds = self._encode(request)
+        """Raises OutOfMemory, as ``denoise`` and ``decode`` do."""
+        with self._turns:
+            return guarded(lambda: self._prepare(request))
+
+    @torch.inference_mode()
+    def _prepare(self, request: GenerationRequest) -> Sample:
+        with self._encoders:
+            prompt_embeds, add_text_embeds = self._encode(request)
         scheduler = copy.deepcopy(self.pipeline.scheduler)
         scheduler.set_timesteps(request.num_inference_steps, device=self.device)
         if hasattr(scheduler, "set_begin_index"):
@@ -105,13 +109,17 @@ class SDXL:
             unseen_words=unseen_words(self.pipeline.tokenizer, request.prompt),
         )
 
-    @torch.inference_mode()
     def denoise(self, samples: Sequence[Sample]) -> dict[int, Exception]:
         """One UNet forward over all rows, then each sample's own scheduler step.
 
         A forward that fails raises before any sample has moved. A scheduler that fails, fails its
         sample alone: its error is returned by place.
         """
+        with self._turns:
+            return guarded(lambda: self._denoise(samples))
+
+    @torch.inference_mode()
+    def _denoise(self, samples: Sequence[Sample]) -> dict[int, Exception]:
         # Timesteps differ by row: UNet2DConditionModel.get_time_embed takes one each.
         timesteps = torch.cat([sample.timestep.expand(sample.rows) for sample in samples])
         noise_pred = self.pipeline.unet(
@@ -140,9 +148,8 @@ class SDXL:
             raise NonFiniteLatents(
                 f"seed {sample.request.seed} left the range of {sample.latents.dtype}"
             )
-        vae = self.pipeline.vae
-        latents = self._unscaled(sample.latents.to(vae.dtype))
-        image = vae.decode(latents, return_dict=False)[0]
+        with self._turns:
+            image = self._decoder.decode(sample.latents)
         images: list[Image.Image] = self.pipeline.image_processor.postprocess(
             image, output_type="pil"
         )
@@ -179,29 +186,3 @@ class SDXL:
             [[*size, 0, 0, *size]], dtype=prompt_embeds.dtype, device=self.device
         )
         return time_ids.expand(len(prompt_embeds), -1)
-
-    def _unscaled(self, latents: torch.Tensor) -> torch.Tensor:
-        config = self.pipeline.vae.config
-        if config.latents_mean is None or config.latents_std is None:
-            return latents / config.scaling_factor
-        mean, std = (
-            torch.tensor(values, device=latents.device, dtype=latents.dtype).view(1, -1, 1, 1)
-            for values in (config.latents_mean, config.latents_std)
-        )
-        return latents * std / config.scaling_factor + mean
-
-
-def model_info(pipeline: StableDiffusionXLPipeline, name: str, defaults: Defaults) -> ModelInfo:
-    """What the checkpoint's own configs say it draws."""
-    size = pipeline.default_sample_size * pipeline.vae_scale_factor
-    scheduler = type(pipeline.scheduler).__name__
-    return ModelInfo(
-        name=name,
-        sampler=SAMPLERS.get(scheduler, scheduler.removesuffix("Scheduler")),
-        default_size=size,
-        smallest_size=max(8, size // 4),
-        largest_size=size * 2,
-        size_multiple=max(8, pipeline.vae_scale_factor),
-        num_inference_steps=defaults.num_inference_steps,
-        guidance_scale=defaults.guidance_scale,
-    )

@@ -59,3 +59,10 @@ def check_safetensors(path: Path) -> None:
         safetensors_header.check(path)
     except InvalidHeader as error:
         raise DamagedFile(path, str(error)) from error
+
+
+def check_size(path: Path, size_bytes: int | None) -> None:
+    """Nothing is checked where ``size_bytes`` is None. The file has to be there."""
+    size = path.stat().st_size
+    if size_bytes not in (None, size):
+        raise DamagedFile(path, f"has {size:,} bytes instead of {size_bytes:,}")

@@ -1,6 +1,13 @@
-"""Which device the models go to.  [torch]"""
+"""Which device the models go to, and in which precision.  [torch]"""
+
+import os
+from pathlib import Path
 
 import torch
+
+from models_cache.checkpoint_file import read_json
+
+AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
 
 
 class NoSuchDevice(Exception):
@@ -8,10 +15,39 @@ class NoSuchDevice(Exception):
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto`` is the first CUDA device, or the CPU where there is none. Raises NoSuchDevice."""
+    """``auto`` is the first CUDA device, or the CPU where there is none. Raises NoSuchDevice.
+
+    Computes from then on with no more threads than this process has cores.
+    """
+    _fit_threads()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     known = ["cpu", *(f"cuda:{place}" for place in range(torch.cuda.device_count()))]
     if name not in known and (name != "cuda" or len(known) == 1):
         raise NoSuchDevice(f"--device {name}: this machine has {', '.join(known)}.")
     return torch.device(name)
+
+
+def _fit_threads() -> None:
+    """torch counts the machine's cores, of which a container may have a few.
+
+    Threads that wait for one another on the same core spin: two on one took thirty times as long.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        usable = len(os.sched_getaffinity(0))
+        torch.set_num_threads(min(torch.get_num_threads(), usable))
+
+
+def dtype_on(device: torch.device) -> torch.dtype:
+    """Half precision on CUDA, fp32 on a CPU."""
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def vae_dtype(folder: Path, device: torch.device) -> torch.dtype:
+    """Of an SDXL folder: its VAE overflows in fp16 and says so; bf16 has fp32's range."""
+    dtype = dtype_on(device)
+    config = read_json(folder / "vae" / "config.json")
+    if dtype is torch.float32 or not config.get("force_upcast", True):
+        return dtype
+    has_bf16 = torch.cuda.get_device_capability(device) >= AMPERE
+    return torch.bfloat16 if has_bf16 else torch.float32

@@ -1,11 +1,13 @@
 """The flags that say which models to load and where, the same for every program."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
 from typing import Any
 
-from models_cache.catalog import Family
-from models_cache.choice import ROLES, Models
+from models_cache.catalog import ROLES, Family
+from models_cache.choice import Models
+from models_cache.memory import Memory
 
 ENVIRONMENT_PREFIX = "LOOKALIKE_"
 
@@ -39,16 +41,17 @@ def add_model_flags(
         environ,
         "models",
         Models.AUTO.value,
-        type=_models,
+        type=_one_of(Models),
         metavar="{" + ",".join(Models) + "}",
-        help="full: BLIP-large and SDXL-base; demo: the small embedded ones; auto: full where there"
-        " is a CUDA device and the weights are at hand, demo otherwise (%(default)s)",
+        help="full: BLIP-large and SDXL-base, fetched where they are missing; demo: the small"
+        " embedded ones; auto: full where there is a CUDA device and the weights are at hand, demo"
+        " otherwise (%(default)s)",
     )
     for family in families:
         add_flag(
             parser,
             environ,
-            ROLES[family].lower(),
+            ROLES[family],
             None,
             metavar="MODEL",
             help=f"another {family.value} checkpoint: a folder or a hub id",
@@ -60,10 +63,23 @@ def add_model_flags(
         "auto",
         help="cpu, cuda, cuda:1; auto takes CUDA where there is one (%(default)s)",
     )
+    add_flag(
+        parser,
+        environ,
+        "memory",
+        Memory.AUTO.value,
+        type=_one_of(Memory),
+        metavar="{" + ",".join(Memory) + "}",
+        help="resident: all weights stay on the GPU; offload: text encoders and captioner come in"
+        " when they are needed; auto: resident where that fits (%(default)s)",
+    )
 
 
-def _models(text: str) -> str:
-    # argparse checks ``choices`` of flags alone; a default from the environment comes here too.
-    if text not in set(Models):
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(Models)}")
-    return text
+def _one_of(words: type[StrEnum]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        # argparse checks ``choices`` of flags alone; a default from the environment comes here too.
+        if text not in set(words):
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return check

@@ -3,6 +3,7 @@
 https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,14 @@ def user_cache() -> Path:
     return Path(HF_HUB_CACHE)
 
 
+def snapshot(cache: Path, repository: str, revision: str) -> Path:
+    """Where ``cache`` has its copy of a commit, if it has one."""
+    return _root(cache, repository) / "snapshots" / revision
+
+
 def snapshots(cache: Path, repository: str, revision: str | None) -> Iterator[Path]:
     """The copies in ``cache``, whole or not: of ``revision``, then of main, then any others."""
-    root = cache / f"models--{repository.replace('/', '--')}"
+    root = _root(cache, repository)
     try:
         main = root / "refs" / "main"
         preferred = [revision, main.read_text().strip() if main.is_file() else None]
@@ -28,3 +34,30 @@ def snapshots(cache: Path, repository: str, revision: str | None) -> Iterator[Pa
     for name in dict.fromkeys([*preferred, *there]):
         if name in there:
             yield root / "snapshots" / name
+
+
+def blob(path: Path) -> Path:
+    """What a file of a copy links to; the file itself where links are not supported."""
+    # The first link only: a blob may be a link too, into a store that names it otherwise.
+    return Path(os.path.normpath(path.parent / path.readlink())) if path.is_symlink() else path
+
+
+def discard(copy: Path, file: str) -> None:
+    """Removes one file of a copy, with its bytes where they are of the same cache.
+
+    Raises OSError.
+    """
+    bytes_of_it = blob(copy / file)
+    (copy / file).unlink(missing_ok=True)
+    if bytes_of_it.parent == copy.parents[1] / "blobs":
+        bytes_of_it.unlink(missing_ok=True)
+
+
+def discard_remains(cache: Path, repository: str) -> None:
+    """Removes what transfers that were killed left. Raises OSError."""
+    for remains in (_root(cache, repository) / "blobs").glob("*.incomplete"):
+        remains.unlink(missing_ok=True)
+
+
+def _root(cache: Path, repository: str) -> Path:
+    return cache / f"models--{repository.replace('/', '--')}"

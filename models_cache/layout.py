@@ -42,21 +42,54 @@ def check(folder: Path, family: Family) -> None:
     Reads the small files and the headers of the large ones: milliseconds, even for SDXL. Whether
     the tensors fit the configs is not looked at. Pickles are never opened.
     """
-    found = _class_name(folder, family)
-    if found not in CLASS_NAMES[family]:
-        raise WrongCheckpoint(
-            f"{folder} is a checkpoint of the {found} family, not {family.value}"
-            f" ({CLASS_NAMES[family][0]})"
-        )
+    check_family(folder, family)
     if family is Family.BLIP:
         _check_blip(folder)
     else:
         _check_sdxl(folder)
 
 
+def check_family(folder: Path, family: Family, name: str | None = None) -> None:
+    """The same for the first file alone, which is all that has to be there.
+
+    ``name`` is what to call the checkpoint where people know it by another name than its folder.
+    """
+    found = _class_name(folder, family)
+    if found not in CLASS_NAMES[family]:
+        raise WrongCheckpoint(
+            f"{name or folder} is a checkpoint of the {found} family, not {family.value}"
+            f" ({CLASS_NAMES[family][0]})"
+        )
+
+
 def variant(folder: Path) -> str | None:
     """Which variant of the weights in ``folder`` to load: "fp16", or None for the plain ones."""
     return "fp16" if any(folder.glob("*.fp16*.safetensors")) else None
+
+
+def weight_files(folder: Path, family: Family) -> dict[str, list[Path]]:
+    """The files of weights that loading opens, by component; BLIP has one, "captioner".
+
+    Raises MissingFile, or DamagedFile for an index that lists none.
+    """
+    if family is Family.BLIP:
+        return {"captioner": _files(folder, TRANSFORMERS_WEIGHTS, variant(folder))}
+    is_half = variant(folder / "unet") is not None
+    return {
+        # diffusers takes the plain weights of a component that lacks the variant.
+        component: _files(
+            folder / component, name, variant(folder / component) if is_half else None
+        )
+        for component, name in SDXL_WEIGHTS.items()
+    }
+
+
+def component_variant(folder: Path, component: str) -> str | None:
+    """The same for a component of an SDXL ``folder``; its UNet decides, as in diffusers.
+
+    A component that lacks the variant is loaded from its plain weights.
+    """
+    return variant(folder / component) if variant(folder / "unet") else None
 
 
 def _class_name(folder: Path, family: Family) -> str:
@@ -83,7 +116,7 @@ def _check_blip(folder: Path) -> None:
     ):
         read_json_if_there(folder / name)
     _check_tokenizer(folder, "vocab.txt")
-    _check_weights(folder, TRANSFORMERS_WEIGHTS, variant(folder))
+    _check_weights(folder, Family.BLIP)
 
 
 def _check_sdxl(folder: Path) -> None:
@@ -93,11 +126,9 @@ def _check_sdxl(folder: Path) -> None:
         # Without it the second tokenizer would pad with another token, and say nothing.
         read_json(folder / tokenizer / "tokenizer_config.json")
         _check_tokenizer(folder / tokenizer, "vocab.json", "merges.txt")
-    for component, weights in SDXL_WEIGHTS.items():
+    for component in SDXL_WEIGHTS:
         read_json(folder / component / "config.json")
-        # diffusers takes the plain weights of a component that lacks the variant.
-        wanted = variant(folder / component) if variant(folder / "unet") else None
-        _check_weights(folder / component, weights, wanted)
+    _check_weights(folder, Family.SDXL)
 
 
 def _check_brings_no_code(model_index: Path) -> None:
@@ -124,17 +155,21 @@ def _check_tokenizer(folder: Path, *vocabulary: str) -> None:
         read(folder / name)
 
 
-def _check_weights(folder: Path, name: str, variant: str | None) -> None:
+def _check_weights(folder: Path, family: Family) -> None:
+    for files in weight_files(folder, family).values():
+        for file in files:
+            check_safetensors(file)
+
+
+def _files(folder: Path, name: str, variant: str | None) -> list[Path]:
     suffix = f".{variant}" if variant else ""
     single = folder / f"{name}{suffix}.safetensors"
     index = folder / f"{name}.safetensors.index{suffix}.json"
     # Where there are both, transformers opens the single file and diffusers the index.
     if index.is_file() and not (name == TRANSFORMERS_WEIGHTS and single.is_file()):
-        for shard in _shards(index):
-            check_safetensors(shard)
-    else:
-        _require(folder, single.name, f"{name}.fp16.safetensors")
-        check_safetensors(single)
+        return _shards(index)
+    _require(folder, single.name, f"{name}.fp16.safetensors")
+    return [single]
 
 
 def _shards(index: Path) -> list[Path]:

@@ -6,6 +6,7 @@ it does not find; only a digest does.
 """
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -22,16 +23,29 @@ class InvalidHeader(ValueError):
 
 def check(path: Path) -> None:
     """Raises InvalidHeader unless the file is as long as its header says, and OSError."""
+    header, size = _read(path)
+    _check_size(size, LENGTH_BYTES + len(header) + _tensor_bytes(header), exactly=True)
+
+
+def parameters(path: Path) -> int:
+    """How many numbers the file's tensors hold. For a file that ``check`` has passed."""
+    header, _ = _read(path)
+    tensors = json.loads(header)
+    tensors.pop("__metadata__", None)
+    return sum(math.prod(tensor["shape"]) for tensor in tensors.values())
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """The header, and the size of the whole file."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(64)
         header_bytes = int.from_bytes(start[:LENGTH_BYTES], "little")
         if start[LENGTH_BYTES:][:1] != b"{" or header_bytes > MAX_HEADER_BYTES:
             raise InvalidHeader(_what_else(start))
+        _check_size(size, LENGTH_BYTES + header_bytes)
         file.seek(LENGTH_BYTES)
-        header = file.read(header_bytes)
-    _check_size(size, LENGTH_BYTES + header_bytes)
-    _check_size(size, LENGTH_BYTES + header_bytes + _tensor_bytes(header), exactly=True)
+        return file.read(header_bytes), size
 
 
 def _what_else(start: bytes) -> str:

@@ -16,7 +16,7 @@ def test_every_requirement_is_pinned():
         pins = [line for line in lines if line and not line.startswith("#")]
         assert pins
         for pin in pins:
-            assert re.fullmatch(r"[A-Za-z_]+==[0-9][0-9.]*", pin), pin
+            assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*==[0-9][0-9.]*", pin), pin
 
 
 def test_no_module_is_longer_than_the_limit_or_has_a_name_that_hides_a_noun():

@@ -6,8 +6,8 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore
+from dataclasses import dataclass
+from threading import BoundedSemaphore, Event
 from typing import NoReturn
 
 # Before any import that reads them: with the weights at hand nothing is ever looked up.
@@ -15,16 +15,21 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 
-import torch
-from PIL import Image
-
+import captioner.blip
+import captioner.deferred
 import captioner.engine
+import generator.deferred
 import generator.engine
-from captioner.blip import Blip
-from captioner.request import CaptionRequest
-from generator.sdxl import SDXL, Defaults
-from models_cache.choice import Choice
-from models_cache.start import CannotStart, choose_both
+import generator.pipeline
+from captioner.blip import Blip, in_passing
+from generator.model_info import Defaults
+from generator.pipeline import read_model_info
+from generator.sdxl import SDXL
+from models_cache.choice import Choice, Located
+from models_cache.layout import WrongCheckpoint
+from models_cache.loading import Loading, Placing
+from models_cache.placement import Placement
+from models_cache.start import CannotStart, choose_both, place_models
 from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.limits import Limits
@@ -36,7 +41,9 @@ PROGRAM = "scripts/serve"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 0 after a clean stop, 2 where it could not start, 3 where work was cut."""
+    """The exit code: 0 after a clean stop, 1 where a model could not be loaded, 2 where the server
+    could not start, 3 where work was cut.
+    """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # That more requests wait than there are idle threads is no news, and mended at once.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -47,15 +54,18 @@ def main(arguments: Sequence[str]) -> int:
         choice, device = choose_both(
             settings.models, settings.captioner, settings.generator, settings.device
         )
+        folders = choice.captioner.folder, choice.generator.folder
+        placement = place_models(settings.memory, *folders, device)
+        models = Models.of(choice, placement)
         sockets = bind(settings.host, [settings.port, settings.api_port])
-    except CannotStart as error:
+    except (CannotStart, WrongCheckpoint) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except CannotListen as error:
         flag = "--port" if error.port == settings.port else "--api-port"
         print(f"{PROGRAM}: {error}. Choose another with {flag}.", file=sys.stderr)
         return 2
-    services = load_services(settings, choice, device)
+    services = make_services(settings, models, placement)
     server = Server(
         create_app(settings, services),
         sockets,
@@ -64,45 +74,88 @@ def main(arguments: Sequence[str]) -> int:
     )
     stop_on_signals(server)
     _announce(settings, server)
-    return _run(server, services)
+    return _run(server, services, models)
 
 
-def load_services(settings: Settings, choice: Choice, device: torch.device) -> Services:
-    """Both models, loaded and warm, each under an engine that is still to be started."""
-    # On a thread that ends, as its OpenMP pool would slow down the engine's (captioner.blip).
-    with ThreadPoolExecutor(1, "loading") as passing:
-        return passing.submit(_load_services, settings, choice, device).result()
+@dataclass(frozen=True)
+class Models:
+    """Both, still to be loaded, each by the thread that will own it."""
+
+    captioner: captioner.deferred.Deferred
+    generator: generator.deferred.Deferred
+    loadings: tuple[Loading, Loading]
+    knows_photos: bool
+
+    @classmethod
+    def of(cls, choice: Choice, placement: Placement) -> "Models":
+        words, paints = choice.captioner, choice.generator
+        reading = captioner.blip.loading(words.folder, words.checkpoint.name)
+        painting = generator.pipeline.loading(paints.folder, paints.checkpoint.name)
+        info = read_model_info(paints.folder, paints.checkpoint.name, defaults(paints))
+        placing = Placing(2)
+        return cls(
+            captioner.deferred.Deferred(lambda: load_captioner(words, placement, reading, placing)),
+            generator.deferred.Deferred(
+                info, lambda: load_generator(paints, placement, painting, placing)
+            ),
+            (reading, painting),
+            knows_photos=not words.checkpoint.is_demo,
+        )
 
 
-def _load_services(settings: Settings, choice: Choice, device: torch.device) -> Services:
+def load_captioner(
+    located: Located, placement: Placement, progress: Loading, placing: Placing
+) -> Blip:
+    """Loaded and warm. For the thread that is to own it."""
     started = time.monotonic()
-    blip = Blip.load(choice.captioner.folder, device, choice.captioner.checkpoint.name)
-    checkpoint = choice.generator.checkpoint
-    defaults = Defaults(checkpoint.num_inference_steps, checkpoint.guidance_scale)
-    sdxl = SDXL.load(choice.generator.folder, device, checkpoint.name, defaults)
-    warm_up(blip, sdxl)
-    print(
-        f"Models are loaded and warm on {device} after {time.monotonic() - started:.1f} s.",
-        file=sys.stderr,
-    )
-    # Larger batches gain nothing on a GPU, where four images at once fill it.
-    max_batch_size = 4 if device.type == "cuda" else 8
+    progress.read()
+    with placing(progress):
+        # In passing, as what a thread has computed with stays: captioner.blip says why.
+        blip = in_passing(placement.device, lambda: _blip(located, placement))
+    blip.warm_up()
+    _tell("captioner", started, placement, progress)
+    return blip
+
+
+def _blip(located: Located, placement: Placement) -> Blip:
+    name = located.checkpoint.name
+    return Blip.load(located.folder, placement.device, name, placement.turns)
+
+
+def load_generator(
+    located: Located, placement: Placement, progress: Loading, placing: Placing
+) -> SDXL:
+    """Loaded and warm. For the thread that is to own it."""
+    started = time.monotonic()
+    progress.read()
+    name, wanted = located.checkpoint.name, defaults(located)
+    with placing(progress):
+        sdxl = SDXL.load(located.folder, placement.device, name, wanted, placement.turns)
+    sdxl.warm_up()
+    _tell("generator", started, placement, progress)
+    return sdxl
+
+
+def defaults(located: Located) -> Defaults:
+    checkpoint = located.checkpoint
+    return Defaults(checkpoint.num_inference_steps, checkpoint.guidance_scale)
+
+
+def _tell(role: str, started: float, placement: Placement, progress: Loading) -> None:
+    progress.finish()
+    seconds = time.monotonic() - started
+    print(f"The {role} is warm on {placement.device} after {seconds:.1f} s.", file=sys.stderr)
+
+
+def make_services(settings: Settings, models: Models, placement: Placement) -> Services:
     return Services(
-        captioner.engine.Engine(blip),
-        generator.engine.Engine(sdxl, max_batch_size),
+        captioner.engine.Engine(models.captioner),
+        generator.engine.Engine(models.generator, placement.at_once),
         JobStore(settings.max_stored_jobs, settings.max_stored_bytes),
-        knows_photos=not choice.captioner.checkpoint.is_demo,
+        knows_photos=models.knows_photos,
+        loadings=models.loadings,
         streams=BoundedSemaphore(settings.max_streams),
     )
-
-
-def warm_up(blip: Blip, sdxl: SDXL) -> None:
-    """Runs every part once: the first request is to find no lazy initialisation left."""
-    blip.caption_batch([CaptionRequest(Image.new("RGB", (64, 64)), max_new_tokens=2)])
-    sample = sdxl.prepare(sdxl.info.request("warm", num_inference_steps=1, seed=0))
-    while not sample.is_denoised:
-        sdxl.denoise([sample])
-    sdxl.decode(sample)
 
 
 def _announce(settings: Settings, server: Server) -> None:
@@ -114,10 +167,18 @@ def _announce(settings: Settings, server: Server) -> None:
     )
 
 
-def _run(server: Server, services: Services) -> int:
-    services.captioner.start()
-    services.generator.start()
+def _run(server: Server, services: Services, models: Models) -> int:
+    failed = Event()
+
+    def give_up() -> None:
+        failed.set()
+        server.stop()
+
+    services.captioner.start(models.captioner.load, give_up)
+    services.generator.start(models.generator.load, give_up)
     code = server.run()
+    if failed.is_set():
+        return 1
     if code == FINISHED:  # a step of what was cut may take minutes: nobody waits for it
         services.captioner.close()
         services.generator.close()

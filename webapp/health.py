@@ -1,7 +1,10 @@
 """``/healthz``: is the process sound. ``/readyz``: may work be sent here."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, Response, jsonify, request
 
+from models_cache.loading import Loading
 from webapp.services import services
 
 bp = Blueprint("health", __name__)
@@ -15,12 +18,23 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """503 also while the server drains."""
+    """503 also while models are loading, which it then tells of, and while the server drains."""
     draining = bool(request.environ.get("lookalike.draining"))
-    return _answer(services().are_alive and not draining, "ready", "not ready")
+    if (loadings := services().unfinished_loadings) and not draining:
+        return _answer(False, "", "loading", [_describe(loading) for loading in loadings])
+    return _answer(services().are_ready and not draining, "ready", "not ready")
 
 
-def _answer(is_well: bool, well: str, unwell: str) -> Response:
-    response = jsonify(status=well if is_well else unwell)
+def _describe(loading: Loading) -> dict[str, object]:
+    return {
+        "name": loading.name,
+        "stage": loading.stage,
+        "loaded_bytes": loading.loaded_bytes,
+        "total_bytes": loading.total_bytes,
+    }
+
+
+def _answer(is_well: bool, well: str, unwell: str, models: Sequence[object] = ()) -> Response:
+    response = jsonify(status=well if is_well else unwell, **({"models": models} if models else {}))
     response.status_code = 200 if is_well else 503
     return response

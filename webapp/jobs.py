@@ -33,7 +33,8 @@ def show(job_id: str) -> Response | str:
         response = jsonify(format_job(job))
     else:
         info = services().generator.model.info
-        page = render_template("job.html", view=format_job(job), info=info)
+        loadings = services().unfinished_loadings
+        page = render_template("job.html", view=format_job(job), info=info, loadings=loadings)
         response = Response(page)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"

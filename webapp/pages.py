@@ -58,6 +58,7 @@ def form(error: str | None = None) -> str:
         "index.html",
         error=error,
         info=services().generator.model.info,
+        loadings=services().unfinished_loadings,
         knows_photos=services().knows_photos,
         samples=[] if services().knows_photos else samples.names(),
         fields=typed_fields(),

@@ -1,5 +1,6 @@
 """What the views work with, put into the app by ``create_app``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 from typing import cast
@@ -8,6 +9,7 @@ from flask import current_app
 
 import captioner.engine
 import generator.engine
+from models_cache.loading import Loading
 from webapp.job_store import JobStore
 
 
@@ -15,20 +17,32 @@ from webapp.job_store import JobStore
 class Services:
     """``knows_photos`` is False for the demo models, which know drawn scenes alone.
 
-    ``streams`` bounds the threads that follow jobs, ``decoders`` the pictures decoded at once: one
-    of the largest allowed takes 750 MB for a second or two.
+    ``loadings`` tell how far the loading of the models is. ``streams`` bounds the threads that
+    follow jobs, ``decoders`` the pictures decoded at once: one of the largest allowed takes 750 MB
+    for a second or two.
     """
 
     captioner: captioner.engine.Engine
     generator: generator.engine.Engine
     jobs: JobStore
     knows_photos: bool = True
+    loadings: Sequence[Loading] = ()
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(128))
     decoders: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(2))
 
     @property
     def are_alive(self) -> bool:
         return self.captioner.is_alive and self.generator.is_alive
+
+    @property
+    def are_ready(self) -> bool:
+        """Whether both run and their models are warm."""
+        return self.captioner.is_ready and self.generator.is_ready
+
+    @property
+    def unfinished_loadings(self) -> Sequence[Loading]:
+        """None once both models are warm, nor where one will never be."""
+        return self.loadings if self.are_alive and not self.are_ready else ()
 
 
 def services() -> Services:

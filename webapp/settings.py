@@ -16,6 +16,7 @@ class Settings:
     captioner: str | None = None  # a folder or hub id; overrides the one of ``models``
     generator: str | None = None
     device: str = "auto"  # as torch names devices: cpu, cuda, cuda:1
+    memory: str = "auto"  # auto, resident or offload
     host: str = "127.0.0.1"  # loopback only: there are no keys yet
     port: int = 8000
     api_port: int = 5000

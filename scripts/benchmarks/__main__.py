@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,23 +15,32 @@ os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 
 import torch
 
+import captioner.blip
+import captioner.engine
+import generator.pipeline
 from generator.engine import Engine
 from generator.sdxl import SDXL
 from models_cache.choice import Choice
 from models_cache.flags import EPILOG, add_model_flags
-from models_cache.start import CannotStart, choose_both
+from models_cache.loading import Placing
+from models_cache.start import CannotStart, choose_both, place_models
 from scripts.benchmarks import engine_benchmark, http_benchmark, late_benchmark, start_benchmark
 from scripts.benchmarks.machine import describe_machine, describe_models
+from scripts.benchmarks.other_work import OtherWork
 from scripts.benchmarks.plan import QUICK, Plan
 from scripts.benchmarks.repetition import in_own_thread
 from scripts.benchmarks.report import Report, to_json, to_markdown
 from scripts.benchmarks.server_process import serving
-from webapp.__main__ import load_services
-from webapp.services import Services
-from webapp.settings import Settings
+from webapp.__main__ import load_captioner, load_generator
 
 PROGRAM = "scripts/benchmark"
 PARTS = ("engine", "http", "start")
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    captioner: captioner.engine.Engine
+    generator: Engine
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,6 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     except CannotStart as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
+    others = OtherWork()
     report = Report(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=describe_machine(device),
@@ -50,6 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         plan=_plan(options),
     )
     report = _measure(report, options, choice, device)
+    report = replace(report, cores_taken=others.cores())
     print(to_markdown(report))
     if options.json:
         options.json.write_text(to_json(report) + "\n")
@@ -66,13 +77,23 @@ def _measure(
         report = replace(report, start=start_benchmark.measure(choice, str(device), flags, plan))
     if parts == ["start"]:
         return report
-    # The server's own engines, so that batch sizes and warmth are what is served with.
-    services = in_own_thread(lambda: load_services(Settings(), choice, device))
+    engines = _load_engines(choice, options.memory, device)
     if "engine" in parts:
-        report = _measure_engine(report, services.generator)
+        report = _measure_engine(report, engines.generator)
     if "http" in parts:
-        report = _measure_web(report, services, flags)
+        report = _measure_web(report, engines, flags)
     return report
+
+
+def _load_engines(choice: Choice, memory: str, device: torch.device) -> Engines:
+    """As the server makes them, so that batch sizes and warmth are what is served with."""
+    folders = choice.captioner.folder, choice.generator.folder
+    placement = place_models(memory, *folders, device)
+    paints = generator.pipeline.loading(choice.generator.folder, "generator")
+    sdxl = in_own_thread(lambda: load_generator(choice.generator, placement, paints, Placing()))
+    words = captioner.blip.loading(choice.captioner.folder, "captioner")
+    blip = load_captioner(choice.captioner, placement, words, Placing())
+    return Engines(captioner.engine.Engine(blip), Engine(sdxl, placement.at_once))
 
 
 def _measure_engine(report: Report, engine: Engine) -> Report:
@@ -86,17 +107,16 @@ def _measure_engine(report: Report, engine: Engine) -> Report:
     return replace(report, engine=at_once, late=late_benchmark.measure(sdxl, max_batch_size, plan))
 
 
-def _measure_web(report: Report, services: Services, flags: Sequence[str]) -> Report:
+def _measure_web(report: Report, engines: Engines, flags: Sequence[str]) -> Report:
     _say("the web beside the engines")
-    services.captioner.start()
-    services.generator.start()
+    engines.captioner.start()
+    engines.generator.start()
     try:
         with serving(flags) as server:
-            engines = services.captioner, services.generator
-            web = http_benchmark.measure(server, *engines, report.plan)
+            web = http_benchmark.measure(server, engines.captioner, engines.generator, report.plan)
     finally:
-        services.captioner.close()
-        services.generator.close()
+        engines.captioner.close()
+        engines.generator.close()
     return replace(report, web=web)
 
 

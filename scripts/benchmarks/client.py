@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import time
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -16,6 +17,20 @@ class UnexpectedAnswer(Exception):
 
 def get(port: int, path: str) -> bytes:
     return _read(_ask(port, "GET", path), path, 200)
+
+
+def wait_until_ready(port: int) -> None:
+    """Asks ``/readyz`` until it answers 200. Raises TimeoutError."""
+    deadline = time.monotonic() + ENOUGH_SECONDS
+    while not _is_ready(port):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not ready after {ENOUGH_SECONDS} s")
+        time.sleep(0.02)
+
+
+def _is_ready(port: int) -> bool:
+    with _ask(port, "GET", "/readyz") as answer:
+        return answer.status == 200
 
 
 def generate_image(port: int, fields: Mapping[str, object]) -> bytes:

@@ -4,9 +4,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,7 +13,7 @@ from models_cache.choice import Choice
 
 
 def describe_machine(device: torch.device) -> dict[str, object]:
-    """No path, host or user name. ``load_average`` tells of other work at the start."""
+    """No path, host or user name."""
     described: dict[str, object] = {
         "cpu": cpu_name(),
         "cores": usable_cores(),
@@ -25,16 +23,10 @@ def describe_machine(device: torch.device) -> dict[str, object]:
         "torch": str(torch.__version__),
         "torch_threads": torch.get_num_threads(),
         "device": device.type,
-        "load_average": load_average(),
     }
     if device.type == "cuda":
         described["gpu"] = torch.cuda.get_device_name(device)
     return described
-
-
-def is_disturbed(described: Mapping[str, Any]) -> bool:
-    """Whether other work left us less than most of the machine when we described it."""
-    return bool(described["load_average"] > described["cores"] / 2)
 
 
 def describe_models(choice: Choice) -> dict[str, str]:
@@ -68,8 +60,3 @@ def usable_cores() -> int:
 
 def memory_gib() -> float:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
-
-
-def load_average() -> float:
-    """Processes that ran or waited to run, over the last minute."""
-    return round(os.getloadavg()[0], 2)

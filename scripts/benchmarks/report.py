@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from scripts.benchmarks.engine_benchmark import ENGINE, ONE_BY_ONE, ONE_CALL, AtOnce
 from scripts.benchmarks.http_benchmark import Web
 from scripts.benchmarks.late_benchmark import Late
-from scripts.benchmarks.machine import is_disturbed
+from scripts.benchmarks.other_work import MAX_CORES
 from scripts.benchmarks.plan import Plan
 from scripts.benchmarks.repetition import Spread
 from scripts.benchmarks.start_benchmark import Starts
@@ -17,7 +17,7 @@ from scripts.benchmarks.targets import targets
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``date`` is ISO 8601. What was not measured is empty or None."""
+    """``date`` is ISO 8601; ``cores_taken`` is by others. What was not measured is empty."""
 
     date: str
     machine: Mapping[str, object]
@@ -27,6 +27,7 @@ class Report:
     late: Late | None = None
     web: Sequence[Web] = ()
     start: Starts | None = None
+    cores_taken: float | None = None
 
 
 def to_json(report: Report) -> str:
@@ -90,8 +91,10 @@ def _heading(report: Report) -> str:
     ]
     if not report.plan.warms_up:
         lines.append("A quick try, without warm-up: these figures say nothing.")
-    if is_disturbed(report.machine):
-        lines.append("Other work ran on this machine at the start: these figures mislead.")
+    if (report.cores_taken or 0) > MAX_CORES:
+        lines.append(
+            f"Others kept {report.cores_taken:.2f} cores busy meanwhile: these figures mislead."
+        )
     return "\n\n".join(lines)
 
 

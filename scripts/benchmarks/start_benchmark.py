@@ -27,7 +27,7 @@ class Starts:
     @property
     def figures(self) -> dict[str, Spread]:
         return {
-            "first answered /readyz, s": Spread.of(self.ready),
+            "ready, s": Spread.of(self.ready),
             "first answered image, s": Spread.of(self.image),
             "first image of a bare program, s": Spread.of(self.bare_image),
             "first answered image / bare program": ratio(self.image, self.bare_image),
@@ -50,9 +50,9 @@ def measure(choice: Choice, device: str, flags: Sequence[str], plan: Plan) -> St
 
 
 def start_server(flags: Sequence[str], steps: int) -> tuple[float, ...]:
-    """Seconds to /readyz and to an image, of which each is asked for once."""
+    """Seconds until it says that it is ready, and until an image that is then asked for."""
     with serving(flags) as server:
-        client.get(server.page_port, "/readyz")
+        client.wait_until_ready(server.page_port)
         ready = time.perf_counter() - server.launched
         client.generate_image(server.api_port, {"prompt": PROMPT, "num_inference_steps": steps})
         return ready, time.perf_counter() - server.launched

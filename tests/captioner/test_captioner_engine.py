@@ -306,3 +306,37 @@ def test_the_engine_works_on_a_thread_of_its_own_until_closed(model):
     finally:
         engine.close()
     assert not engine.is_alive
+
+
+def test_requests_wait_for_the_model_to_be_loaded(model):
+    engine, may_load = Engine(model), threading.Event()
+    engine.start(load=lambda: [may_load.wait(SECONDS)].clear())
+    try:
+        future = engine.submit(picture(8))
+        assert engine.is_alive
+        assert not engine.is_ready
+        may_load.set()
+        assert future.result(SECONDS) == "a picture of 8x8"
+        assert engine.is_ready
+    finally:
+        engine.close()
+    assert not engine.is_ready
+
+
+def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(model, caplog):
+    engine, may_fail, told = Engine(model), threading.Event(), threading.Event()
+
+    def load() -> None:
+        may_fail.wait(SECONDS)
+        raise RuntimeError("a tensor of another shape")
+
+    engine.start(load, on_failure=told.set)
+    future = engine.submit(picture(8))
+    may_fail.set()
+    with pytest.raises(EngineClosed, match="The captioner could not be loaded"):
+        future.result(SECONDS)
+    assert told.wait(SECONDS)
+    with pytest.raises(EngineClosed, match="The captioner could not be loaded"):
+        engine.submit(picture(8))
+    engine.close()
+    assert "a tensor of another shape" in caplog.text

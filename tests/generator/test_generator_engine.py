@@ -10,7 +10,15 @@ from collections import Counter
 import pytest
 from fakes import FAKE_INFO, FakeSDXL
 
-from generator.engine import MODEL_FAILED, STOPPING, Engine, EngineClosed, EngineStats, QueueFull
+from generator.engine import (
+    MODEL_FAILED,
+    NO_ROOM,
+    STOPPING,
+    Engine,
+    EngineClosed,
+    EngineStats,
+    QueueFull,
+)
 from generator.job import Cancelled, Captioning, Failed, Job, Progress, Queued, Succeeded
 
 STAGES = ["prepare", "denoise", "scheduler", "decode"]
@@ -409,16 +417,40 @@ def test_two_culprits_in_one_batch_both_fail_and_their_neighbour_does_not(engine
     assert forwards(model)["a"] == 4
 
 
-def test_a_batch_too_large_for_the_memory_is_tried_again_sample_by_sample(engine, model):
+def test_a_batch_too_large_for_the_memory_is_halved_and_goes_on_from_the_same_step(engine, model):
     model.memory = 2
     jobs = [engine.submit(ask(prompt, 2)) for prompt in "abc"]
     engine.step()
-    assert model.batches == [["a"], ["b"], ["c"]]
-    jobs[1].cancel()
+    assert model.batches == [["a", "b"], ["c"]]
+    finish(engine)
+    for job in jobs:
+        assert_succeeded(job)
+    assert forwards(model) == {"a": 2, "b": 2, "c": 2}
+    assert max(map(len, model.batches)) == 2
+
+
+def test_a_forward_that_fits_is_not_tried_larger_at_once_but_later(engine, model):
+    model.memory = 1
+    jobs = [engine.submit(ask(prompt, 30)) for prompt in "ab"]
     engine.step()
-    assert model.batches == [["a"], ["b"], ["c"], ["a", "c"]]
-    assert_succeeded(jobs[0])
-    assert_succeeded(jobs[2])
+    model.memory = 1000
+    engine.step()
+    assert model.batches[-1] == ["a"]
+    finish(engine)
+    assert ["b", "a"] in model.batches or ["a", "b"] in model.batches
+    for job in jobs:
+        assert_succeeded(job)
+
+
+def test_what_does_not_fit_alone_fails_alone_and_says_so(engine, model):
+    model.memory = 0
+    job = engine.submit(ask("a"))
+    engine.step()
+    assert job.outcome == Failed(NO_ROOM.format(width=64, height=64))
+    model.memory = 1000
+    later = engine.submit(ask("b"))
+    finish(engine)
+    assert_succeeded(later)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -544,6 +576,49 @@ def test_the_engine_works_on_a_thread_of_its_own_until_closed(model):
         engine.close()
     assert not engine.is_alive
     assert reserved.outcome == Failed(STOPPING)
+
+
+# Loading.
+
+
+def test_requests_wait_for_the_model_to_be_loaded(model):
+    engine, may_load = Engine(model), threading.Event()
+    engine.start(load=lambda: assert_(may_load.wait(SECONDS)))
+    try:
+        job = engine.submit(ask("a", 1))
+        assert engine.is_alive
+        assert not engine.is_ready
+        may_load.set()
+        assert isinstance(job.wait(SECONDS), Succeeded)
+        assert engine.is_ready
+    finally:
+        engine.close()
+    assert not engine.is_ready
+
+
+def assert_(happened: bool) -> None:
+    assert happened
+
+
+def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(model, caplog):
+    engine, told = Engine(model), threading.Event()
+    may_fail = threading.Event()
+
+    def load() -> None:
+        may_fail.wait(SECONDS)
+        raise RuntimeError("a tensor of another shape")
+
+    engine.start(load, on_failure=told.set)
+    job = engine.submit(ask("a"))
+    may_fail.set()
+    sentence = "The generator could not be loaded: the server's log says why."
+    assert job.wait(SECONDS) == Failed(sentence)
+    assert told.wait(SECONDS)
+    with pytest.raises(EngineClosed, match="could not be loaded"):
+        engine.reserve()
+    engine.close()
+    assert not engine.is_alive
+    assert "a tensor of another shape" in caplog.text
 
 
 # Numbers.

@@ -1,9 +1,10 @@
-from fnmatch import fnmatch
+import re
 
 import pytest
 
 from models_cache import catalog
 from models_cache.catalog import Family
+from models_cache.selection import needed
 
 
 def test_sdxl_is_the_18_files_of_the_fp16_variant():
@@ -22,28 +23,16 @@ def test_where_no_size_is_recorded_none_is_given():
 @pytest.mark.parametrize("checkpoint", catalog.FULL, ids=lambda checkpoint: checkpoint.name)
 def test_what_is_fetched_is_pinned_and_is_all_that_is_needed(checkpoint):
     assert len(checkpoint.revision) == 40
-    for file in checkpoint.files:
-        assert any(fnmatch(file.path, pattern) for pattern in checkpoint.include), file.path
+    paths = tuple(file.path for file in checkpoint.files)
+    assert sorted(needed(paths, checkpoint.family)) == sorted(paths)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "sd_xl_base_1.0.safetensors",
-        "unet/diffusion_pytorch_model.safetensors",
-        "unet/model.onnx_data",
-        "text_encoder/model.safetensors",
-        "text_encoder_2/flax_model.msgpack",
-        "vae_1_0/diffusion_pytorch_model.fp16.safetensors",
-    ],
-)
-def test_other_weights_of_sdxl_are_not_fetched(path):
-    assert not any(fnmatch(path, pattern) for pattern in catalog.SDXL_BASE.include)
-
-
-def test_other_weights_of_blip_are_not_fetched():
-    for path in ("pytorch_model.bin", "tf_model.h5"):
-        assert not any(fnmatch(path, pattern) for pattern in catalog.BLIP_LARGE.include)
+def test_every_digest_of_sdxl_is_known_and_only_its_two_vocabularies_share_theirs():
+    digests = {file.path: file.sha256 for file in catalog.SDXL_BASE.files}
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests.values())
+    assert len(set(digests.values())) == 16
+    for name in ("merges.txt", "vocab.json"):
+        assert digests[f"tokenizer/{name}"] == digests[f"tokenizer_2/{name}"]
 
 
 def test_full_and_demo_each_hold_one_checkpoint_of_either_family():

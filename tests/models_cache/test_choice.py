@@ -60,15 +60,16 @@ def test_auto_without_the_weights_is_the_demo_and_says_how_to_fetch_them(store, 
     assert checkpoints(choice) == catalog.DEMO
     assert ("for want of the full models' weights." in choice.reason) == has_cuda
     for checkpoint in catalog.FULL:
-        assert f"    .venv/bin/hf download {checkpoint.repository} " in choice.reason
+        assert f"\n{checkpoint.name} (" in choice.reason
+    assert choice.reason.endswith(" To fetch them:\n    scripts/download_models")
 
 
 @pytest.mark.usefixtures("blip_large")
 def test_auto_needs_both_weights_and_names_the_one_that_is_missing(store):
     choice = choose("auto", None, None, has_cuda=True, store=store)
     assert checkpoints(choice) == catalog.DEMO
-    assert choice.reason.count("hf download") == 1
-    assert f"hf download {SDXL_BASE.repository}" in choice.reason
+    command = f"scripts/download_models --generator {SDXL_BASE.repository}"
+    assert choice.reason.endswith(f" To fetch it:\n    {command}")
 
 
 @pytest.mark.usefixtures("sdxl_base")
@@ -96,10 +97,39 @@ def test_full_is_taken_without_a_gpu_and_called_slow(store, blip_large, sdxl_bas
     assert "takes minutes for an image.\n--models full was asked for." in choice.reason
 
 
-def test_full_without_weights_is_missing_with_both_commands(store):
+def test_full_without_weights_is_missing_with_one_command_for_both(store):
     with pytest.raises(MissingModel) as caught:
         choose("full", None, None, has_cuda=True, store=store)
-    assert str(caught.value).count("\n    .venv/bin/hf download ") == 2
+    assert str(caught.value).endswith(" To fetch them:\n    scripts/download_models")
+    assert caught.value.fetchable == catalog.FULL
+
+
+def test_what_is_asked_for_and_missing_is_fetched_at_once(store):
+    fetched = []
+
+    def fetch(checkpoints, into):
+        fetched.append([checkpoint.name for checkpoint in checkpoints])
+        write_blip(snapshot(into.user_cache, "org/blip", OLD))
+        write_sdxl(snapshot(into.user_cache, SDXL_BASE.repository, OLD))
+
+    choice = choose("full", "org/blip", None, has_cuda=True, store=store, fetch=fetch)
+    assert fetched == [["org/blip", SDXL_BASE.name]]
+    assert choice.captioner.folder.is_relative_to(store.user_cache)
+
+
+def test_auto_and_folders_and_the_demo_fetch_nothing(store, tmp_path):
+    def fetch(*_):
+        raise AssertionError("a download")
+
+    choice = choose("auto", None, None, has_cuda=True, store=store, fetch=fetch)
+    assert checkpoints(choice) == catalog.DEMO
+    cut = write_blip(tmp_path / "blip")
+    (cut / "vocab.txt").unlink()
+    with pytest.raises(MissingModel, match="Put it there, or name another folder"):
+        choose("auto", str(cut), None, has_cuda=True, store=store, fetch=fetch)
+    (store.folder / "demo" / "captioner" / "vocab.txt").unlink()
+    with pytest.raises(MissingModel, match="git checkout"):
+        choose("demo", None, None, has_cuda=True, store=store, fetch=fetch)
 
 
 def test_a_flag_of_its_own_goes_before_what_models_says(store, tmp_path):

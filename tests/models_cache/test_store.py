@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from checkpoints import point_main_at, snapshot, write, write_blip, write_sdxl
 
-from models_cache import catalog
+from models_cache import catalog, manifest
 from models_cache.catalog import BLIP_LARGE, DEMO_CAPTIONER, SDXL_BASE, Checkpoint, Family, File
+from models_cache.manifest import Manifest
 from models_cache.store import (
     DamagedModel,
     MissingModel,
     ModelError,
-    Store,
     UnsuitableModel,
     check,
 )
@@ -26,24 +26,23 @@ UNKNOWN = Checkpoint("org/blip", Family.BLIP, repository="org/blip")
 PINNED = replace(BLIP_LARGE, files=(File("vocab.txt", 16),))
 
 
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "models_cache", tmp_path / "user" / "hub")
-
-
-@pytest.fixture
-def ours(store):
-    return store.folder / "hub"
+def record(store, checkpoint, revision) -> None:
+    """As the end of a download into our own cache does."""
+    files = (File("vocab.txt", 16, "0" * 64),)
+    manifest.write(
+        store.hub, Manifest(checkpoint.repository, checkpoint.family, revision, "mit", files)
+    )
 
 
 def commands(error):
     return [shlex.split(line) for line in str(error.value).splitlines() if line.startswith("    ")]
 
 
-def test_a_pinned_revision_is_found_in_either_cache_and_ours_comes_first(store, ours):
+def test_a_pinned_revision_is_found_in_either_cache_and_ours_comes_first(store):
     theirs = write_blip(snapshot(store.user_cache, PINNED.repository, PINNED.revision))
+    own = write_blip(snapshot(store.hub, PINNED.repository, PINNED.revision))
     assert store.locate(PINNED) == theirs
-    own = write_blip(snapshot(ours, PINNED.repository, PINNED.revision))
+    record(store, PINNED, PINNED.revision)
     assert store.locate(PINNED) == own
 
 
@@ -64,8 +63,9 @@ def test_an_unknown_id_is_found_at_main(store):
     assert store.locate(UNKNOWN) == main
 
 
-def test_an_incomplete_copy_is_passed_over_for_a_whole_one(store, ours):
-    cut = write_blip(snapshot(ours, PINNED.repository, PINNED.revision))
+def test_an_incomplete_copy_is_passed_over_for_a_whole_one(store):
+    cut = write_blip(snapshot(store.hub, PINNED.repository, PINNED.revision))
+    record(store, PINNED, PINNED.revision)
     (cut / "model.safetensors").unlink()
     whole = write_blip(snapshot(store.user_cache, PINNED.repository, PINNED.revision))
     assert store.locate(PINNED) == whole
@@ -88,67 +88,73 @@ def test_files_that_are_links_into_blobs_are_followed(store):
 def test_what_is_nowhere_is_missing_and_the_command_fetches_it(store):
     with pytest.raises(MissingModel) as caught:
         store.locate(SDXL_BASE)
-    first = str(caught.value).splitlines()[0]
-    assert first == (
-        "stabilityai/stable-diffusion-xl-base-1.0 is not on this machine."
-        " To fetch it (6.9 GB, licence: CreativeML Open RAIL++-M):"
+    assert str(caught.value).splitlines()[0] == (
+        "stabilityai/stable-diffusion-xl-base-1.0 (6.9 GB, licence: CreativeML Open RAIL++-M)"
+        " is not on this machine. To fetch it:"
     )
-    includes = [word for pattern in SDXL_BASE.include for word in ("--include", pattern)]
-    assert commands(caught) == [
-        [
-            ".venv/bin/hf",
-            "download",
-            SDXL_BASE.repository,
-            "--revision",
-            SDXL_BASE.revision,
-            *includes,
-        ]
-    ]
+    assert commands(caught) == [["scripts/download_models", "--generator", SDXL_BASE.repository]]
+    assert caught.value.fetchable == (SDXL_BASE,)
 
 
-def test_for_an_unknown_id_the_caches_that_were_searched_are_named(store, ours):
+def test_for_an_unknown_id_the_caches_that_were_searched_are_named(store):
     with pytest.raises(MissingModel) as caught:
         store.locate(UNKNOWN)
     message = str(caught.value)
-    assert message.startswith(f"org/blip is not on this machine: no folder, and not in {ours} and ")
+    assert message.startswith(
+        f"org/blip is not on this machine: no folder, and not in {store.hub} and "
+    )
     assert str(store.user_cache) in message
-    assert "--revision" not in message
-    assert commands(caught)[0][-2:] == ["--include", "*.safetensors"]
+    assert commands(caught) == [["scripts/download_models", "--captioner", "org/blip"]]
 
 
-def test_an_incomplete_copy_is_completed_where_it_lies(store, ours):
-    folder = write_blip(snapshot(ours, BLIP_LARGE.repository, BLIP_LARGE.revision))
+@pytest.mark.parametrize("cache", ["ours", "theirs"])
+def test_an_incomplete_copy_is_completed_by_the_same_command(store, cache):
+    place = store.hub if cache == "ours" else store.user_cache
+    folder = write_blip(snapshot(place, BLIP_LARGE.repository, BLIP_LARGE.revision))
+    if cache == "ours":
+        record(store, BLIP_LARGE, BLIP_LARGE.revision)
     (folder / "model.safetensors").unlink()
     with pytest.raises(MissingModel, match="is missing. To fetch what is missing:") as caught:
         store.locate(BLIP_LARGE)
-    [command] = commands(caught)
-    assert command[-2:] == ["--cache-dir", str(ours)]
-    assert "--include" in command
-    assert "--force-download" not in command
+    assert commands(caught) == [["scripts/download_models", "--captioner", BLIP_LARGE.name]]
 
 
-def test_a_damaged_file_is_fetched_again_into_the_copy_that_it_is_in(store):
+def test_a_damaged_file_is_mended_by_the_same_command(store):
     folder = write_blip(snapshot(store.user_cache, BLIP_LARGE.repository, OLD))
     write(folder / "model.safetensors", b"")
     with pytest.raises(DamagedModel) as caught:
         store.locate(BLIP_LARGE)
-    assert str(caught.value).startswith(
+    assert str(caught.value) == (
         f"{folder}/model.safetensors is empty. To fetch that file again:\n"
+        "    scripts/download_models --captioner Salesforce/blip-image-captioning-large"
     )
-    [command] = commands(caught)
-    assert command[:4] == [".venv/bin/hf", "download", BLIP_LARGE.repository, "model.safetensors"]
-    assert command[4:] == [
-        *("--revision", OLD),
-        *("--cache-dir", str(store.user_cache)),
-        "--force-download",
-    ]
 
 
-def test_damage_is_told_rather_than_incompleteness(store, ours):
-    cut = write_blip(snapshot(ours, "org/blip", OLD))
+def test_damage_is_told_rather_than_incompleteness(store):
+    cut = write_blip(snapshot(store.hub, "org/blip", OLD))
     (cut / "vocab.txt").unlink()
+    record(store, UNKNOWN, OLD)
     write(snapshot(store.user_cache, "org/blip", OLD) / "config.json", b"")
     with pytest.raises(DamagedModel, match=r"config.json is empty"):
+        store.locate(UNKNOWN)
+
+
+def test_of_an_unknown_id_only_the_recorded_commit_counts(store):
+    newer = write_blip(snapshot(store.user_cache, "org/blip", "9" * 40))
+    assert store.locate(UNKNOWN) == newer
+    record(store, UNKNOWN, OLD)
+    with pytest.raises(MissingModel):
+        store.locate(UNKNOWN)
+    recorded = write_blip(snapshot(store.user_cache, "org/blip", OLD))
+    assert store.locate(UNKNOWN) == recorded
+
+
+def test_recorded_sizes_are_checked_of_what_was_downloaded(store):
+    ours = write_blip(snapshot(store.hub, "org/blip", OLD))
+    record(store, UNKNOWN, OLD)
+    assert store.locate(UNKNOWN) == ours
+    write(ours / "vocab.txt", b"[PAD]\nred\nhou")
+    with pytest.raises(DamagedModel, match=r"vocab.txt has 13 bytes instead of 16"):
         store.locate(UNKNOWN)
 
 
@@ -290,3 +296,12 @@ def test_the_users_cache_is_where_the_environment_says_and_no_model_library_is_i
         check=True,
     )
     assert run.stdout.splitlines() == [str(tmp_path / "hub"), "set()"]
+
+
+def test_of_our_own_download_every_file_must_be_there(store):
+    ours = write_blip(snapshot(store.hub, "org/blip", OLD))
+    record(store, UNKNOWN, OLD)
+    write(ours / "tokenizer.json", {"model": {}})  # instead of vocab.txt
+    (ours / "vocab.txt").unlink()
+    with pytest.raises(MissingModel, match=r"vocab.txt is missing\. To fetch what is missing:"):
+        store.locate(UNKNOWN)

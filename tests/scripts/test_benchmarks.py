@@ -21,6 +21,7 @@ from scripts.benchmarks.engine_benchmark import ENGINE, ONE_BY_ONE, ONE_CALL, At
 from scripts.benchmarks.http_benchmark import Web
 from scripts.benchmarks.late_benchmark import ALONE, JOINS, WAITS, Late
 from scripts.benchmarks.machine import describe_machine, public_name
+from scripts.benchmarks.other_work import OtherWork
 from scripts.benchmarks.plan import QUICK
 from scripts.benchmarks.repetition import Spread, interleave, pixel_difference, ratio
 from scripts.benchmarks.report import Report, to_json, to_markdown
@@ -57,7 +58,7 @@ WEB = Web("page upload", [1.02, 1.04, 1.20], [1.0, 1.0, 1.0], 0)
 STARTS = Starts([6.0], [7.0], [5.0])
 REPORT = Report(
     date="2026-01-01T00:00:00+00:00",
-    machine={"cpu": "a CPU", "cores": 2, "load_average": 0.3},
+    machine={"cpu": "a CPU", "cores": 2},
     models={"generator": "a generator"},
     plan=QUICK,
     engine=[ONE, EIGHT],
@@ -135,9 +136,14 @@ def test_the_tables_name_every_variant_and_verdict():
 
 
 def test_figures_of_a_machine_with_other_work_are_marked():
-    busy = replace(REPORT, machine={"cores": 2, "load_average": 1.5})
-    assert "mislead" in to_markdown(busy)
-    assert "mislead" not in to_markdown(REPORT)
+    assert "0.60 cores" in to_markdown(replace(REPORT, cores_taken=0.6))
+    for unmarked in (None, 0.02):
+        assert "mislead" not in to_markdown(replace(REPORT, cores_taken=unmarked))
+
+
+def test_what_others_take_is_known_or_none():
+    taken = OtherWork().cores()
+    assert taken is None or taken >= 0
 
 
 def test_columns_line_up():

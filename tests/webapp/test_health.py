@@ -2,6 +2,8 @@
 
 import pytest
 
+from models_cache.loading import Loading
+
 DRAINING = {"lookalike.draining": True}
 
 
@@ -27,6 +29,41 @@ def test_an_engine_that_was_never_started_is_neither(patient):
 
 def test_a_server_that_stops_is_well_but_not_ready(client):
     assert answers(client, environ_overrides=DRAINING) == ((200, "ok"), (503, "not ready"))
+
+
+@pytest.fixture
+def loading(services) -> Loading:
+    """The generator is still being loaded."""
+    progress = Loading("a model", {})
+    progress.total_bytes, progress.loaded_bytes, progress.stage = 100, 40, "reading the UNet"
+    services.generator._owner._is_loaded = False
+    object.__setattr__(services, "loadings", (progress,))
+    return progress
+
+
+def test_while_a_model_is_loaded_it_is_well_but_not_ready_and_tells_how_far(client, loading):
+    assert answers(client) == ((200, "ok"), (503, "loading"))
+    assert client.get("/readyz").json["models"] == [
+        {
+            "name": "a model",
+            "stage": "reading the UNet",
+            "loaded_bytes": 40,
+            "total_bytes": 100,
+        }
+    ]
+
+
+def test_the_page_shows_how_far_the_loading_is_and_takes_pictures(client, loading):
+    page = client.get("/").text
+    assert '<progress max="100" value="40">' in page
+    assert "reading the UNet" in page
+    assert "Make a lookalike" in page
+
+
+def test_nothing_of_loading_is_left_once_models_are_warm(client, services, loading):
+    services.generator._owner._is_loaded = True
+    assert answers(client) == ((200, "ok"), (200, "ready"))
+    assert "loading" not in client.get("/").text
 
 
 def test_health_says_nothing_else_and_asks_nothing(client):

@@ -45,6 +45,7 @@ def test_a_picture_of_a_red_house_becomes_its_words_and_an_image_of_one(where):
     seen = json.loads(done.stdout)
     assert (seen["status"], seen["caption"]) == ("succeeded", "a red house by the sea")
     assert seen["exit_code"] == 0
+    assert seen["network"] == []
     if where != "here":
         assert seen["interfaces"] == ["lo"]
     blip = Blip.load(Store().locate(DEMO_CAPTIONER), torch.device("cpu"), "judge")
@@ -79,6 +80,18 @@ def test_damaged_models_are_named_before_anything_listens(tmp_path: Path, damage
     assert str(file) in done.stderr
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+def test_weights_that_do_not_fit_their_config_end_the_server_that_had_begun(tmp_path: Path):
+    """Only loading finds that out, when the server listens already."""
+    folder = tmp_path / "generator"
+    shutil.copytree("models_cache/demo/generator", folder)
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(config.read_text().replace('"hidden_size": 96', '"hidden_size": 48'))
+    done = serve("--generator", str(folder), "--port", "0", "--api-port", "0")
+    assert "The page:" in done.stdout
+    assert "the generator could not be loaded" in done.stderr
+    assert done.returncode == 1
 
 
 def test_an_address_that_others_can_reach_is_refused():

@@ -13,11 +13,14 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import urllib.request
 import uuid
 from pathlib import Path
+from typing import IO
 
 SAMPLE = Path("webapp/static/samples/a-red-house-by-the-sea.png")
+AUDITED_SERVER = Path("tests/webapp/audited_server.py")
 SECONDS = 60
 
 
@@ -31,10 +34,11 @@ def bring_up_loopback() -> None:
             fcntl.ioctl(any_socket, set_flags, struct.pack("16sH14x", b"lo", flags | is_up))
 
 
-def start() -> tuple[subprocess.Popen[str], str, str]:
-    """The server, and the addresses that it printed."""
-    command = [sys.executable, "-m", "webapp", "--models", "demo", "--port", "0", "--api-port", "0"]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def start(told: IO[str]) -> tuple[subprocess.Popen[str], str, str]:
+    """The server, whose stderr is ``told``, and the addresses that it printed."""
+    flags = ["--models", "demo", "--port", "0", "--api-port", "0"]
+    command = [sys.executable, AUDITED_SERVER, *flags]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, text=True)
     assert server.stdout is not None
     page = re.search(r"http://\S+", server.stdout.readline())
     api = re.search(r"http://\S+", server.stdout.readline())
@@ -81,12 +85,18 @@ def visit(page: str, api: str) -> dict[str, object]:
 def main() -> None:
     if sys.platform == "linux":
         bring_up_loopback()
-    server, page, api = start()
-    try:
-        seen = visit(page, api)
-    finally:
-        server.send_signal(signal.SIGTERM)
-    print(json.dumps(seen | {"exit_code": server.wait(SECONDS)}))
+    with tempfile.TemporaryFile("w+") as told:
+        server, page, api = start(told)
+        try:
+            seen = visit(page, api)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            exit_code = server.wait(SECONDS)
+            told.seek(0)
+            lines = told.read().splitlines()
+            print("\n".join(lines), file=sys.stderr)
+    network = [line for line in lines if line.startswith("network: ")]
+    print(json.dumps(seen | {"exit_code": exit_code, "network": network}))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""The decoder tiles where it must, and only there."""
+
+import pytest
+import torch
+from tiny import tiny_pipeline
+
+from generator import decoder
+from generator.decoder import Decoder
+from models_cache.device_memory import OutOfMemory
+
+pytestmark = pytest.mark.tiny
+
+LATENTS = torch.linspace(-1, 1, 4 * 16 * 16).view(1, 4, 16, 16)
+
+
+@pytest.fixture
+def vae(tmp_path):
+    return tiny_pipeline(tmp_path).vae.eval().requires_grad_(False)
+
+
+@pytest.fixture
+def pieces(vae, monkeypatch) -> list[tuple[int, ...]]:
+    """The sizes of the latents that the network itself is given; set ``limit`` to make it fail."""
+    seen: list[tuple[int, ...]] = []
+    forward = vae.decoder.forward
+
+    def watch(latents):
+        seen.append(tuple(latents.shape[-2:]))
+        if max(latents.shape[-2:]) > vae.limit:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(latents)
+
+    vae.limit = 1000
+    monkeypatch.setattr(vae.decoder, "forward", watch)
+    return seen
+
+
+def frees(monkeypatch, count: int | None) -> None:
+    monkeypatch.setattr(decoder, "free_bytes", lambda device: count)
+
+
+@pytest.mark.parametrize("free", [None, 10**12])
+def test_what_fits_is_decoded_in_one_piece_as_diffusers_does(vae, pieces, monkeypatch, free):
+    frees(monkeypatch, free)
+    image = Decoder(vae).decode(LATENTS)
+    expected = vae.decode(LATENTS / vae.config.scaling_factor).sample
+    assert torch.equal(image, expected)
+    assert pieces == [(16, 16)] * 2
+
+
+def test_what_is_predicted_not_to_fit_is_tiled_even_at_the_size_trained_on(
+    vae, pieces, monkeypatch
+):
+    tiled = Decoder(vae)
+    frees(monkeypatch, tiled.peak_bytes(LATENTS) - 1)
+    image = tiled.decode(LATENTS)
+    assert image.shape == (1, 3, 64, 64)
+    assert image.isfinite().all()
+    assert len(pieces) > 1
+    assert max(map(max, pieces)) == 8
+    frees(monkeypatch, tiled.peak_bytes(LATENTS))
+    tiled.decode(LATENTS)
+    assert pieces[-1] == (16, 16)
+
+
+def test_where_the_prediction_was_wrong_tiles_are_the_second_try(vae, pieces, monkeypatch):
+    frees(monkeypatch, None)
+    vae.limit = 8
+    assert Decoder(vae).decode(LATENTS).shape == (1, 3, 64, 64)
+    assert pieces[0] == (16, 16)
+    assert set(pieces[1:]) <= {(8, 8), (8, 4), (4, 8), (4, 4), (6, 8), (8, 6), (8, 2), (2, 8)}
+
+
+def test_where_tiles_do_not_fit_either_it_says_so(vae, pieces, monkeypatch):
+    frees(monkeypatch, None)
+    vae.limit = 1
+    with pytest.raises(OutOfMemory, match="CUDA out of memory"):
+        Decoder(vae).decode(LATENTS)
+    vae.limit = 1000
+    assert Decoder(vae).decode(LATENTS).shape == (1, 3, 64, 64)
+
+
+def test_the_peak_grows_with_the_pixels_and_the_precision(vae):
+    peak = Decoder(vae).peak_bytes(LATENTS)
+    assert peak == 5 * 8 * 64 * 64 * 4
+    assert Decoder(vae).peak_bytes(LATENTS.half()) == peak // 2
+    assert Decoder(vae).peak_bytes(LATENTS[..., :8]) == peak // 2

@@ -1,0 +1,55 @@
+"""Parked weights come in for their turn, and leave without being copied back.
+
+torch's meta device stands for the GPU: what is there has no values, and is plainly not here.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from models_cache.parked import Parked
+
+ELSEWHERE = torch.device("meta")
+
+
+@pytest.fixture
+def modules() -> list[nn.Module]:
+    first, second = nn.Linear(4, 4), nn.BatchNorm1d(4)
+    second.tied = first.weight
+    return [first, second]
+
+
+def places(modules: list[nn.Module]) -> set[str]:
+    tensors = [t for module in modules for t in (*module.parameters(), *module.buffers())]
+    return {tensor.device.type for tensor in tensors}
+
+
+def test_weights_are_on_the_device_inside_and_at_home_outside(modules):
+    parked = Parked(modules, ELSEWHERE)
+    for _ in range(2):
+        assert places(modules) == {"cpu"}
+        with parked:
+            assert places(modules) == {"meta"}
+    assert places(modules) == {"cpu"}
+
+
+def test_they_leave_whatever_happens(modules):
+    parked = Parked(modules, ELSEWHERE)
+    with pytest.raises(RuntimeError, match="in the middle"), parked:
+        raise RuntimeError("in the middle")
+    assert places(modules) == {"cpu"}
+
+
+def test_nothing_is_copied_back(modules):
+    before = modules[0].weight.detach().clone()
+    parked = Parked(modules, ELSEWHERE)
+    home = modules[0].weight.data_ptr()
+    with parked:
+        pass
+    assert modules[0].weight.data_ptr() == home
+    assert torch.equal(modules[0].weight, before)
+
+
+def test_shared_weights_stay_shared(modules):
+    with Parked(modules, ELSEWHERE):
+        assert modules[0].weight is modules[1].tied

@@ -1,0 +1,26 @@
+// Follows the loading of the models until both are warm.
+"use strict";
+
+const notice = document.querySelector(".loading");
+
+async function followLoading() {
+  const answer = await fetch(notice.dataset.ready, { cache: "no-store" }).catch(() => null);
+  if (answer?.ok) {
+    notice.remove();
+    return;
+  }
+  const told = await answer?.json().catch(() => null);
+  showLoading(told?.models ?? []);
+  setTimeout(followLoading, 500);
+}
+
+function showLoading(models) {
+  const bars = notice.querySelectorAll("progress");
+  const stages = notice.querySelectorAll("small");
+  models.forEach((model, place) => {
+    bars[place].value = model.loaded_bytes;
+    stages[place].textContent = model.stage;
+  });
+}
+
+followLoading();
