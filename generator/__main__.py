@@ -22,6 +22,7 @@ from generator.request import GenerationRequest, InvalidRequest
 from generator.sdxl import SDXL
 from models_cache.catalog import Family
 from models_cache.flags import EPILOG, add_model_flags
+from models_cache.layout import WrongCheckpoint
 from models_cache.start import CannotStart, choose_for, place_models
 
 WISHES = ("negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed")
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         wishes = {name: getattr(options, name) for name in WISHES}
         info = read_model_info(located.folder, checkpoint.name, defaults)
         request = info.request(options.prompt, **wishes)
-    except InvalidRequest as error:
+    except (InvalidRequest, WrongCheckpoint) as error:
         parser.error(str(error))
     model = SDXL.load(located.folder, device, checkpoint.name, defaults, placement.turns)
     return _paint(Engine(model), request, options.output)

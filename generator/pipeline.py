@@ -71,10 +71,16 @@ def read_model_info(folder: Path, name: str, defaults: Defaults) -> ModelInfo:
 
     Raises WrongCheckpoint where they do not say.
     """
+    unet = read_json(folder / "unet" / "config.json")
+    if unet.get("time_cond_proj_dim"):
+        raise WrongCheckpoint(
+            f"{folder} cannot be served: its UNet takes the guidance scale as an input, as latent"
+            " consistency models do. Name another folder or hub id."
+        )
     try:
         vae = read_json(folder / "vae" / "config.json")
         return model_info(
-            sample_size=read_json(folder / "unet" / "config.json").get("sample_size") or 128,
+            sample_size=unet.get("sample_size") or 128,
             vae_scale_factor=2 ** (len(vae["block_out_channels"]) - 1),
             scheduler=read_json(folder / "model_index.json")["scheduler"][1],
             name=name,

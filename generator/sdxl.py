@@ -76,8 +76,15 @@ class SDXL:
         return self.pipeline.unet.device
 
     def warm_up(self) -> None:
-        """Runs every part once: the first request is to find no lazy initialisation left."""
-        sample = self.prepare(self.info.request("warm", num_inference_steps=1, seed=0))
+        """Runs every part once: the first request is to find no lazy initialisation left.
+
+        On CUDA at the default size, as each size may have kernels of its own; on a CPU at the
+        smallest, as SDXL's default takes minutes there.
+        """
+        is_fast = self.device.type == "cuda"
+        side = self.info.default_size if is_fast else self.info.smallest_size
+        size = {"width": side, "height": side}
+        sample = self.prepare(self.info.request("warm", num_inference_steps=1, seed=0, **size))
         while not sample.is_denoised:
             self.denoise([sample])
         self.decode(sample)

@@ -31,7 +31,8 @@ class Checkpoint:
 
     ``revision`` is a commit; None is what main was at the first download (models_cache.manifest).
     A relative ``folder`` is inside models_cache. ``files`` is exactly what is needed, where that is
-    known. ``guidance_scale`` means nothing for a captioner.
+    known. ``gpu_bytes`` is what its weights take there in half precision. ``guidance_scale``
+    means nothing for a captioner.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Checkpoint:
     folder: Path | None = None
     files: tuple[File, ...] = ()
     licence: str = "see its own page"
+    gpu_bytes: int | None = None
     is_demo: bool = False
     num_inference_steps: int = 30
     guidance_scale: float = 5.0
@@ -66,6 +68,7 @@ BLIP_LARGE = Checkpoint(
         File("model.safetensors", 1_879_014_680),
     ),
     licence="BSD-3-Clause",
+    gpu_bytes=892_580_984,
 )
 
 SDXL_BASE = Checkpoint(
@@ -167,6 +170,7 @@ SDXL_BASE = Checkpoint(
         ),
     ),
     licence="CreativeML Open RAIL++-M",
+    gpu_bytes=6_937_675_734,
 )
 
 DEMO_CAPTIONER = Checkpoint(

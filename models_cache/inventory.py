@@ -1,10 +1,10 @@
 """What is on this machine, and whether it is what was published."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models_cache import catalog, digest, manifest, receipt, remedy, size
-from models_cache.catalog import ROLES, Checkpoint
+from models_cache.catalog import ROLES, Checkpoint, File
 from models_cache.store import ModelError, Store
 
 
@@ -55,5 +55,6 @@ def describe(checkpoint: Checkpoint, store: Store) -> str:
         files = [copy / file.path for file in needed]
         is_verified = receipt.holds(store.hub, str(checkpoint.repository), copy, needed)
         state = "verified" if is_verified else "not verified since it came or changed"
-    what = f"{size.in_words(size.of(files))}, licence: {checkpoint.licence}"
+    there = tuple(File(file.name, size.of([file])) for file in files)
+    what = remedy.what_it_is(replace(checkpoint, files=there))
     return f"{title}, {what}\n    here, {state}: {copy}"

@@ -22,11 +22,13 @@ def command(checkpoints: Iterable[Checkpoint]) -> str:
 
 
 def what_it_is(checkpoint: Checkpoint) -> str:
-    """Its size, where that is known, and its licence."""
-    licence = f"licence: {checkpoint.licence}"
-    if checkpoint.size_bytes is None:
-        return licence
-    return f"{size.in_words(checkpoint.size_bytes)}, {licence}"
+    """Its size here and on a GPU, where they are known, and its licence."""
+    facts = [f"licence: {checkpoint.licence}"]
+    if checkpoint.gpu_bytes:
+        facts.insert(0, f"{size.in_words(checkpoint.gpu_bytes)} on a GPU")
+    if checkpoint.size_bytes:
+        facts.insert(0, size.in_words(checkpoint.size_bytes))
+    return ", ".join(facts)
 
 
 def to_fetch(checkpoints: Iterable[Checkpoint]) -> str:

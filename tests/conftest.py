@@ -10,7 +10,7 @@ import pytest
 
 OUR_THREADS = ("generator", "captioner", "server", "waitress")
 
-FAST = "not (tiny or demo or browser or slow)"
+FAST = "not (tiny or demo or browser or gpu or slow)"
 # Modules that take seconds to import before their tests could be deselected.
 HEAVY_IMPORT = re.compile(r"^(?:import|from) (?:torch|tiny|playwright|scripts\.benchmarks)\b", re.M)
 

@@ -1,6 +1,4 @@
-"""``/healthz``: is the process sound. ``/readyz``: may work be sent here."""
-
-from collections.abc import Sequence
+"""Is the process sound (``/healthz``), may work be sent (``/readyz``), how far is ``/loading``."""
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -18,11 +16,18 @@ def healthz() -> Response:
 
 @bp.get("/readyz")
 def readyz() -> Response:
-    """503 also while models are loading, which it then tells of, and while the server drains."""
+    """503 also while models are loading, and while the server drains."""
     draining = bool(request.environ.get("lookalike.draining"))
-    if (loadings := services().unfinished_loadings) and not draining:
-        return _answer(False, "", "loading", [_describe(loading) for loading in loadings])
-    return _answer(services().are_ready and not draining, "ready", "not ready")
+    unwell = "loading" if services().unfinished_loadings and not draining else "not ready"
+    return _answer(services().are_ready and not draining, "ready", unwell)
+
+
+@bp.get("/loading")
+def loading() -> Response:
+    """How far it is, for the page: 200 also when there is nothing left to load."""
+    response = jsonify(models=[_describe(each) for each in services().unfinished_loadings])
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _describe(loading: Loading) -> dict[str, object]:
@@ -34,7 +39,7 @@ def _describe(loading: Loading) -> dict[str, object]:
     }
 
 
-def _answer(is_well: bool, well: str, unwell: str, models: Sequence[object] = ()) -> Response:
-    response = jsonify(status=well if is_well else unwell, **({"models": models} if models else {}))
+def _answer(is_well: bool, well: str, unwell: str) -> Response:
+    response = jsonify(status=well if is_well else unwell)
     response.status_code = 200 if is_well else 503
     return response

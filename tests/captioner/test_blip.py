@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 import pytest
 import torch
@@ -77,3 +78,14 @@ def test_what_transformers_saved_is_loaded_in_full_precision_on_a_cpu(blip, tmp_
     assert {parameter.dtype for parameter in loaded.model.parameters()} == {torch.float32}
     request = CaptionRequest(picture("blue"))
     assert loaded.caption_batch([request]) == [alone(loaded, request)]
+
+
+def test_a_captioner_that_takes_turns_says_the_same(blip, tmp_path: Path):
+    """Its weights are parked between batches, those that are shared among its layers too."""
+    turns = Lock()
+    alternating = Blip(*tiny_blip(tmp_path), "tiny", torch.device("cpu"), turns)
+    requests = [CaptionRequest(picture(colour)) for colour in COLOURS]
+    for _ in range(2):
+        assert alternating.caption_batch(requests) == blip.caption_batch(requests)
+        assert not turns.locked()
+    alternating.warm_up()

@@ -259,3 +259,23 @@ def test_what_diffusers_saved_is_loaded_in_full_precision_on_a_cpu(pipeline, tmp
     [job] = run_apart(loaded, [RED])
     expected = np.asarray(alone(pipeline, RED, "pil"), dtype=int)
     assert np.abs(np.asarray(job.outcome.image, dtype=int) - expected).mean() < 3
+
+
+def test_models_that_take_turns_paint_the_same_and_hold_the_lock_for_each_phase(pipeline, sdxl):
+    class Turns:
+        def __init__(self):
+            self.taken, self.is_held = 0, False
+
+        def __enter__(self):
+            assert not self.is_held
+            self.taken, self.is_held = self.taken + 1, True
+
+        def __exit__(self, *error):
+            self.is_held = False
+
+    turns = Turns()
+    alternating = SDXL(pipeline, "tiny", turns=turns)
+    [expected], [job] = run_apart(sdxl, [RED]), run_apart(alternating, [RED])
+    assert job.outcome.image.tobytes() == expected.outcome.image.tobytes()
+    assert turns.taken == 1 + RED.num_inference_steps + 1
+    assert not turns.is_held

@@ -98,8 +98,9 @@ def test_list_says_what_is_known_here_and_verified(run, store, fetched):
     code, out, _ = run("--list")
     assert code == 0
     lines = out.splitlines()
-    assert lines[0] == f"captioner: {BLIP_LARGE.name}, 1.9 GB, licence: BSD-3-Clause"
-    assert lines[1].startswith(f"    {BLIP_LARGE.name} (1.9 GB, licence: BSD-3-Clause) is not on")
+    what = "1.9 GB, 892.6 MB on a GPU, licence: BSD-3-Clause"
+    assert lines[0] == f"captioner: {BLIP_LARGE.name}, {what}"
+    assert lines[1].startswith(f"    {BLIP_LARGE.name} ({what}) is not on")
     assert f"    here, in git: {store.folder / 'demo' / 'captioner'}" in lines
     place = store.locate(BLIP)
     assert lines[-2:] == [

@@ -89,7 +89,8 @@ def test_what_is_nowhere_is_missing_and_the_command_fetches_it(store):
     with pytest.raises(MissingModel) as caught:
         store.locate(SDXL_BASE)
     assert str(caught.value).splitlines()[0] == (
-        "stabilityai/stable-diffusion-xl-base-1.0 (6.9 GB, licence: CreativeML Open RAIL++-M)"
+        "stabilityai/stable-diffusion-xl-base-1.0"
+        " (6.9 GB, 6.9 GB on a GPU, licence: CreativeML Open RAIL++-M)"
         " is not on this machine. To fetch it:"
     )
     assert commands(caught) == [["scripts/download_models", "--generator", SDXL_BASE.repository]]

@@ -43,7 +43,7 @@ def loading(services) -> Loading:
 
 def test_while_a_model_is_loaded_it_is_well_but_not_ready_and_tells_how_far(client, loading):
     assert answers(client) == ((200, "ok"), (503, "loading"))
-    assert client.get("/readyz").json["models"] == [
+    assert client.get("/loading").json["models"] == [
         {
             "name": "a model",
             "stage": "reading the UNet",
@@ -64,6 +64,7 @@ def test_nothing_of_loading_is_left_once_models_are_warm(client, services, loadi
     services.generator._owner._is_loaded = True
     assert answers(client) == ((200, "ok"), (200, "ready"))
     assert "loading" not in client.get("/").text
+    assert client.get("/loading").json == {"models": []}
 
 
 def test_health_says_nothing_else_and_asks_nothing(client):

@@ -1,15 +1,15 @@
-// Follows the loading of the models until both are warm.
+// Follows the loading of the models until all are warm.
 "use strict";
 
 const notice = document.querySelector(".loading");
 
 async function followLoading() {
-  const answer = await fetch(notice.dataset.ready, { cache: "no-store" }).catch(() => null);
-  if (answer?.ok) {
+  const answer = await fetch(notice.dataset.progress).catch(() => null);
+  const told = await answer?.json().catch(() => null);
+  if (told?.models.length === 0) {
     notice.remove();
     return;
   }
-  const told = await answer?.json().catch(() => null);
   showLoading(told?.models ?? []);
   setTimeout(followLoading, 500);
 }

@@ -1,0 +1,1 @@
+"""Random weights in the layout of BLIP-large and SDXL-base: the same files, names and sizes."""

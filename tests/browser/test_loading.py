@@ -1,0 +1,60 @@
+"""The page while models are still loading."""
+
+import pytest
+from browser_site import DESKTOP, PHONE, Site
+from playwright.sync_api import Browser, Page, expect
+from test_page import choose_and_send
+
+from models_cache.loading import Loading
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def loading(site: Site) -> Loading:
+    """The generator is still being loaded, and half of it is read."""
+    progress = Loading("a model of six gigabytes", {})
+    progress.total_bytes, progress.loaded_bytes, progress.stage = 100, 50, "reading the UNet"
+    site.services.generator._owner._is_loaded = False
+    object.__setattr__(site.services, "loadings", (progress,))
+    return progress
+
+
+def test_progress_is_shown_as_it_grows_and_goes_when_models_are_warm(
+    page: Page, site: Site, loading: Loading
+):
+    page.goto(site.url)
+    notice = page.locator(".loading")
+    expect(notice).to_contain_text("reading the UNet")
+    assert notice.locator("progress").evaluate("bar => [bar.value, bar.max]") == [50, 100]
+    loading.loaded_bytes, loading.stage = 100, "being placed"
+    expect(notice).to_contain_text("being placed")
+    assert notice.locator("progress").evaluate("bar => bar.value") == 100
+    site.services.generator._owner._is_loaded = True
+    expect(notice).to_have_count(0)
+    expect(page.locator("text=Make a lookalike")).to_be_visible()
+
+
+def test_a_picture_sent_meanwhile_waits_and_its_page_says_for_what(
+    page: Page, site: Site, loading: Loading
+):
+    site.gate.close()
+    choose_and_send(page, site)
+    expect(page.locator(".loading")).to_contain_text("reading the UNet")
+    expect(page.locator(".caption")).to_have_text("a picture of 40x30")
+    site.services.generator._owner._is_loaded = True
+    expect(page.locator(".loading")).to_have_count(0)
+    site.gate.let(4)
+    expect(page.locator("img.result")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_nothing_sticks_out(chromium: Browser, site: Site, loading: Loading, viewport):
+    context = chromium.new_context(viewport=viewport)
+    try:
+        page = context.new_page()
+        page.goto(site.url)
+        expect(page.locator(".loading")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    finally:
+        context.close()

@@ -1,0 +1,49 @@
+"""What a folder's configs say of a checkpoint, before any weight is loaded."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generator.model_info import SDXL_BASE
+from generator.pipeline import read_model_info
+from models_cache.layout import WrongCheckpoint
+
+pytestmark = pytest.mark.tiny
+
+
+def write_configs(folder: Path, unet: dict[str, object], vae: dict[str, object]) -> Path:
+    for name, config in (("unet", unet), ("vae", vae)):
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_text(json.dumps(config))
+    scheduler = ["diffusers", "EulerAncestralDiscreteScheduler"]
+    (folder / "model_index.json").write_text(json.dumps({"scheduler": scheduler}))
+    return folder
+
+
+VAE = {"block_out_channels": [128, 256, 512, 512]}
+
+
+def test_sizes_and_the_scheduler_are_the_checkpoint_s_own(tmp_path):
+    folder = write_configs(tmp_path, {"sample_size": 64}, VAE)
+    info = read_model_info(folder, "a turbo", SDXL_BASE)
+    assert (info.default_size, info.smallest_size, info.largest_size) == (512, 128, 1024)
+    assert (info.sampler, info.size_multiple, info.name) == ("Euler a", 8, "a turbo")
+    assert (info.num_inference_steps, info.guidance_scale) == (30, 5.0)
+
+
+def test_an_unet_that_does_not_say_is_sdxl_s(tmp_path):
+    folder = write_configs(tmp_path, {"sample_size": None}, VAE)
+    assert read_model_info(folder, "base", SDXL_BASE).default_size == 1024
+
+
+def test_a_latent_consistency_unet_is_refused_in_words(tmp_path):
+    folder = write_configs(tmp_path, {"time_cond_proj_dim": 256}, VAE)
+    with pytest.raises(WrongCheckpoint, match="its UNet takes the guidance scale as an input"):
+        read_model_info(folder, "lcm", SDXL_BASE)
+
+
+def test_configs_that_say_nothing_are_refused_in_words(tmp_path):
+    folder = write_configs(tmp_path, {}, {})
+    with pytest.raises(WrongCheckpoint, match="its configs do not say what it draws"):
+        read_model_info(folder, "empty", SDXL_BASE)

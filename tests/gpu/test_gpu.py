@@ -1,0 +1,122 @@
+"""Both models at full size on a GPU: they load, work, fit, and outlive a lack of memory."""
+
+from collections.abc import Iterator
+from threading import Lock
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from captioner.blip import Blip
+from captioner.request import CaptionRequest
+from generator.engine import Engine
+from generator.job import Failed, Succeeded
+from generator.sdxl import SDXL
+from models_cache import memory, placement
+from models_cache.catalog import DEMO_GENERATOR
+from models_cache.device import dtype_on, vae_dtype
+from models_cache.device_memory import free, free_bytes
+from models_cache.memory import Memory
+from models_cache.store import Store
+
+pytestmark = [pytest.mark.gpu, pytest.mark.slow]
+
+PICTURE = Image.new("RGB", (640, 480), (200, 40, 40))
+# Of 255, on average over an image of the demo model, against fp32 (see below).
+HALF_PRECISION_TOLERANCE = 3.0
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    yield
+    free()
+
+
+def test_both_load_in_half_precision_and_do_the_whole_job(device, folders):
+    blip = Blip.load(folders[0], device, "random")
+    assert blip.model.dtype is dtype_on(device)
+    assert isinstance(blip.caption_batch([CaptionRequest(PICTURE)])[0], str)
+    sdxl = SDXL.load(folders[1], device, "random")
+    assert sdxl.pipeline.unet.dtype is dtype_on(device)
+    assert sdxl.pipeline.vae.dtype is vae_dtype(folders[1], device)
+    [outcome] = paint(sdxl, 1)
+    assert isinstance(outcome, Succeeded)
+    assert outcome.image.size == (sdxl.info.default_size, sdxl.info.default_size)
+
+
+def paint(sdxl: SDXL, count: int, steps: int = 4) -> list[object]:
+    engine = Engine(sdxl, max_batch_size=count)
+    jobs = [
+        engine.submit(sdxl.info.request("a house", seed=seed, num_inference_steps=steps))
+        for seed in range(count)
+    ]
+    while not all(job.is_finished for job in jobs):
+        engine.step()
+    return [job.outcome for job in jobs]
+
+
+def test_half_precision_paints_what_single_precision_does(device):
+    """On a CPU half precision is asked for by hand, so that the rehearsal compares something."""
+    folder = Store().locate(DEMO_GENERATOR)
+    half = SDXL.load(folder, device, "half")
+    half.pipeline.to(torch.float16)
+    half.pipeline.vae.to(torch.bfloat16)
+    single = SDXL.load(folder, device, "single")
+    single.pipeline.to(torch.float32)
+    images = [
+        [np.asarray(outcome.image, dtype=float) for outcome in paint(sdxl, 4, steps=20)]
+        for sdxl in (single, half)
+    ]
+    difference = np.abs(np.subtract(*images)).mean(axis=(1, 2, 3))
+    assert difference.max() < HALF_PRECISION_TOLERANCE
+
+
+@pytest.mark.parametrize("profile", [Memory.RESIDENT, Memory.OFFLOAD])
+def test_no_profile_takes_more_than_was_planned(cuda, device, folders, profile):
+    needs = placement.needs(*folders, device)
+    plan = memory.plan(profile, needs, free_bytes(device) or 0)
+    turns = Lock() if profile is Memory.OFFLOAD else None
+    torch.cuda.reset_peak_memory_stats(device)
+    blip = Blip.load(folders[0], device, "random", turns)
+    sdxl = SDXL.load(folders[1], device, "random", turns=turns)
+    blip.caption_batch([CaptionRequest(PICTURE)])
+    assert isinstance(paint(sdxl, 1)[0], Succeeded)
+    planned = needs.resident() if profile is Memory.RESIDENT else needs.offload()
+    assert torch.cuda.max_memory_allocated(device) <= planned, plan.arithmetic
+
+
+def test_where_memory_runs_out_images_are_denoised_in_smaller_batches(cuda, device, folders):
+    sdxl = SDXL.load(folders[1], device, "random")
+    assert isinstance(paint(sdxl, 1)[0], Succeeded)
+    ballast = leave(device, 4 * 10**9)
+    outcomes = paint(sdxl, 8)
+    assert [type(outcome) for outcome in outcomes] == [Succeeded] * 8
+    del ballast
+
+
+def test_an_image_that_does_not_fit_fails_alone_and_the_next_succeeds(cuda, device, folders):
+    sdxl = SDXL.load(folders[1], device, "random")
+    assert isinstance(paint(sdxl, 1)[0], Succeeded)
+    ballast = leave(device, 10**8)
+    [outcome] = paint(sdxl, 1)
+    assert isinstance(outcome, Failed)
+    assert "not enough free memory for an image of 1024x1024" in outcome.error
+    del ballast
+    free()
+    assert isinstance(paint(sdxl, 1)[0], Succeeded)
+
+
+def leave(device: torch.device, count: int) -> torch.Tensor:
+    """A tensor that takes all but ``count`` bytes of what is free."""
+    free()
+    taken = (free_bytes(device) or 0) - count
+    return torch.empty(max(0, taken), dtype=torch.uint8, device=device)
+
+
+def test_a_second_gpu_is_used_where_it_is_named(cuda, folders):
+    if torch.cuda.device_count() < 2:
+        pytest.skip("this machine has one CUDA device")
+    second = torch.device("cuda:1")
+    blip = Blip.load(folders[0], second, "random")
+    assert {parameter.device for parameter in blip.model.parameters()} == {second}
