@@ -45,7 +45,7 @@ class Engine:
         self._waiting: deque[Waiting] = deque()
         self._closed = False
         self._reason = STOPPING
-        self._owner = Owner("captioner", self.run, self._end)
+        self._owner = Owner("captioner", self.run, self.end)
 
     def submit(self, request: CaptionRequest) -> "Future[str]":
         """The caption to come. Cancelled in time, it is never made. Raises EngineClosed.
@@ -77,6 +77,13 @@ class Engine:
     def is_ready(self) -> bool:
         return self._owner.is_ready
 
+    def end(self, reason: str) -> None:
+        """Closes without waiting: who waits, and who comes, is told ``reason``."""
+        with self._changed:
+            self._closed = True
+            self._reason = reason
+        self._fail_all()
+
     def close(self) -> None:
         """Takes nothing more, ends after the batch in progress, and fails what is left."""
         with self._changed:
@@ -91,13 +98,7 @@ class Engine:
             while self._wait_for_work():
                 self.step()
         finally:
-            self._end(self._reason)
-
-    def _end(self, reason: str) -> None:
-        with self._changed:
-            self._closed = True
-            self._reason = reason
-        self._fail_all()
+            self.end(self._reason)
 
     def step(self) -> None:
         """Captions the picture that has waited longest, and all that may share its batch."""

@@ -4,10 +4,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from models_cache.device_memory import OutOfMemory, free_bytes, guarded
-from models_cache.placement import decode_bytes
-
-# A tile's side as a share of the side that the checkpoint was trained on.
-TILE_SHARE = 0.5
+from models_cache.geometry import Geometry
 
 
 class Decoder:
@@ -19,10 +16,9 @@ class Decoder:
 
     def __init__(self, vae: AutoencoderKL) -> None:
         self.vae = vae
-        scale = 2 ** (len(vae.config.block_out_channels) - 1)
-        tile = max(8, int(vae.config.sample_size * TILE_SHARE) // scale)
-        vae.tile_latent_min_size, vae.tile_sample_min_size = tile, tile * scale
-        self._pixels_per_latent = scale**2
+        self._geometry = Geometry.of({}, vae.config)
+        vae.tile_sample_min_size = self._geometry.tile_side
+        vae.tile_latent_min_size = self._geometry.tile_side // self._geometry.scale
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """(1, 3, height, width) in about [-1, 1]. Raises OutOfMemory if even tiles do not fit."""
@@ -36,10 +32,8 @@ class Decoder:
 
     def peak_bytes(self, latents: torch.Tensor) -> int:
         """What a decode in one piece takes beside the weights, as predicted."""
-        pixels = latents.shape[-2] * latents.shape[-1] * self._pixels_per_latent
-        # At full size the widest is what the last block but one of the decoder makes.
-        channels = self.vae.config.block_out_channels[:2][-1]
-        return decode_bytes(channels, pixels, latents.element_size())
+        pixels = latents.shape[-2] * latents.shape[-1] * self._geometry.scale**2
+        return self._geometry.decode_bytes(pixels, latents.element_size())
 
     def _fits(self, latents: torch.Tensor) -> bool:
         free = free_bytes(latents.device)

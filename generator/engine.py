@@ -63,8 +63,7 @@ class Engine:
 
     ``step`` is for the one thread that owns the model: ``start`` makes one that calls it whenever
     there is work; tests call it by hand. ``max_batch_size`` is how many samples are in flight,
-    ``max_jobs`` how many jobs may be under way before ``QueueFull``. Where memory runs out, fewer
-    samples share a forward for a while.
+    ``max_jobs`` how many jobs may be under way before ``QueueFull``.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Engine:
         self._closed = False
         self._reason = STOPPING
         self._forward_limit = ForwardLimit(max_batch_size)
-        self._owner = Owner("generator", self.run, self._end)
+        self._owner = Owner("generator", self.run, self.end)
         self._busy_seconds = 0.0
         self._last_batch_size = 0
         self._total_steps = 0
@@ -154,6 +153,13 @@ class Engine:
     def is_ready(self) -> bool:
         return self._owner.is_ready
 
+    def end(self, reason: str) -> None:
+        """Closes without waiting: who waits, and who comes, is told ``reason``."""
+        with self._changed:
+            self._closed = True
+            self._reason = reason
+        self._fail_all(reason)
+
     def close(self) -> None:
         """Takes nothing more, ends after the step in progress, and fails every job that is left."""
         with self._changed:
@@ -170,13 +176,7 @@ class Engine:
             while self._wait_for_work():
                 self.step()
         finally:
-            self._end(self._reason)
-
-    def _end(self, reason: str) -> None:
-        with self._changed:
-            self._closed = True
-            self._reason = reason
-        self._fail_all(reason)
+            self.end(self._reason)
 
     def step(self) -> None:
         """Admits who waits, moves one batch by one step, and decodes what is done."""

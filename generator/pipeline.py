@@ -14,6 +14,7 @@ from models_cache import layout
 from models_cache.catalog import Family
 from models_cache.checkpoint_file import read_json
 from models_cache.device import dtype_on, vae_dtype
+from models_cache.geometry import read_geometry
 from models_cache.layout import WrongCheckpoint
 from models_cache.loading import Loading
 
@@ -69,7 +70,7 @@ def load_pipeline(
 def read_model_info(folder: Path, name: str, defaults: Defaults) -> ModelInfo:
     """What the checkpoint's own configs say it draws, before any weight is loaded.
 
-    Raises WrongCheckpoint where they do not say.
+    Raises WrongCheckpoint where they do not say, or say what cannot be served.
     """
     unet = read_json(folder / "unet" / "config.json")
     if unet.get("time_cond_proj_dim"):
@@ -77,26 +78,15 @@ def read_model_info(folder: Path, name: str, defaults: Defaults) -> ModelInfo:
             f"{folder} cannot be served: its UNet takes the guidance scale as an input, as latent"
             " consistency models do. Name another folder or hub id."
         )
-    try:
-        vae = read_json(folder / "vae" / "config.json")
-        return model_info(
-            sample_size=unet.get("sample_size") or 128,
-            vae_scale_factor=2 ** (len(vae["block_out_channels"]) - 1),
-            scheduler=read_json(folder / "model_index.json")["scheduler"][1],
-            name=name,
-            defaults=defaults,
-        )
-    except (KeyError, TypeError, IndexError) as error:
-        raise WrongCheckpoint(
-            f"{folder} cannot be loaded: its configs do not say what it draws ({error})."
-        ) from error
+    geometry = read_geometry(folder)
+    scheduler = read_json(folder / "model_index.json")["scheduler"][1]
+    return model_info(geometry.default_side, geometry.scale, scheduler, name, defaults)
 
 
 def model_info(
-    sample_size: int, vae_scale_factor: int, scheduler: str, name: str, defaults: Defaults
+    size: int, vae_scale_factor: int, scheduler: str, name: str, defaults: Defaults
 ) -> ModelInfo:
-    """``sample_size`` is the default image's side in latents; ``scheduler`` is a class's name."""
-    size = sample_size * vae_scale_factor
+    """``size`` is the default image's side in pixels; ``scheduler`` is a class's name."""
     return ModelInfo(
         name=name,
         sampler=SAMPLERS.get(scheduler, scheduler.removesuffix("Scheduler")),

@@ -7,6 +7,7 @@ methods are for the thread that owns the model.
 import copy
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -48,7 +49,7 @@ class SDXL:
         for module in (pipeline.unet, pipeline.vae, *encoders):
             module.eval().requires_grad_(False)
         self.info = model_info(
-            pipeline.default_sample_size,
+            pipeline.default_sample_size * pipeline.vae_scale_factor,
             pipeline.vae_scale_factor,
             type(pipeline.scheduler).__name__,
             name,
@@ -143,22 +144,24 @@ class SDXL:
         errors: dict[int, Exception] = {}
         for place, (sample, sample_noise_pred) in enumerate(zip(samples, rows, strict=True)):
             try:
-                sample.advance(sample_noise_pred)
+                guarded(partial(sample.advance, sample_noise_pred))
             except Exception as error:  # a neighbour must not pay for it; the engine logs it
                 errors[place] = error
         return errors
 
-    @torch.inference_mode()
     def decode(self, sample: Sample) -> Image.Image:
         """The RGB image. Raises NonFiniteLatents."""
+        with self._turns:
+            return guarded(lambda: self._decode(sample))
+
+    @torch.inference_mode()
+    def _decode(self, sample: Sample) -> Image.Image:
         if not sample.latents.isfinite().all():
             raise NonFiniteLatents(
                 f"seed {sample.request.seed} left the range of {sample.latents.dtype}"
             )
-        with self._turns:
-            image = self._decoder.decode(sample.latents)
         images: list[Image.Image] = self.pipeline.image_processor.postprocess(
-            image, output_type="pil"
+            self._decoder.decode(sample.latents), output_type="pil"
         )
         return images[0]
 

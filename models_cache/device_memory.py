@@ -9,6 +9,8 @@ import torch
 
 Result = TypeVar("Result")
 
+# Who has no exception class of its own for it: a CPU's allocator, CUDA itself, cuBLAS and cuDNN.
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
 MEMINFO = Path("/proc/meminfo")
 
 
@@ -49,5 +51,6 @@ def free() -> None:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    # A CPU's allocator has no exception class of its own.
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        words in str(error) for words in OUT_OF_MEMORY
+    )

@@ -13,7 +13,7 @@ def user_cache() -> Path:
     # Here, because it takes 30 ms. It reads HF_HOME and HF_HUB_CACHE when it is first imported.
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    return Path(HF_HUB_CACHE)
+    return Path(HF_HUB_CACHE).absolute()
 
 
 def snapshot(cache: Path, repository: str, revision: str) -> Path:

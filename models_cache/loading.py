@@ -60,16 +60,21 @@ class Placing:
 
     @contextmanager
     def __call__(self, loading: Loading) -> Iterator[None]:
-        """Around the making of one model. Raises BrokenBarrierError where another's failed."""
+        """Reads a model's files, side by side with others', then is around its making.
+
+        Raises BrokenBarrierError where another's failed.
+        """
         try:
+            loading.read()
             with self._one_at_a_time:
                 loading.stage = "being placed"
                 yield
         except BaseException:
             self._all_made.abort()
             raise
-        loading.stage = "warming up"
+        loading.stage = "waiting for the other model"
         self._all_made.wait()
+        loading.stage = "warming up"
 
 
 def _words(component: str) -> str:

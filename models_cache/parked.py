@@ -33,12 +33,12 @@ class Parked:
         self._slots = list(_slots(modules, device))
 
     def __enter__(self) -> None:
-        # By identity: what modules share comes in once, and is shared there too.
-        here: dict[int, torch.Tensor] = {}
-        for slot in self._slots:
-            if id(slot.host) not in here:
-                here[id(slot.host)] = _like(slot.host, self.device)
-            slot.holder[slot.name] = here[id(slot.host)]
+        try:
+            self._come()
+        except BaseException:
+            # Python calls no __exit__ then, and half of the weights would stay where room is short.
+            self._leave()
+            raise
 
     def __exit__(
         self,
@@ -46,6 +46,17 @@ class Parked:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._leave()
+
+    def _come(self) -> None:
+        # By identity: what modules share comes in once, and is shared there too.
+        here: dict[int, torch.Tensor] = {}
+        for slot in self._slots:
+            if id(slot.host) not in here:
+                here[id(slot.host)] = _like(slot.host, self.device)
+            slot.holder[slot.name] = here[id(slot.host)]
+
+    def _leave(self) -> None:
         for slot in self._slots:
             slot.holder[slot.name] = slot.host
 

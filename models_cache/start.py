@@ -10,6 +10,7 @@ from models_cache.catalog import Family
 from models_cache.choice import Choice, Located, choose, choose_one
 from models_cache.device import NoSuchDevice, pick_device
 from models_cache.fetch import fetch_missing
+from models_cache.layout import WrongCheckpoint
 from models_cache.placement import CannotPlace, Placement, place
 from models_cache.store import ModelError
 
@@ -54,5 +55,5 @@ def place_models(
     """Where the models in these folders go; prints the arithmetic. Raises CannotStart."""
     try:
         return place(memory, captioner, generator, device)
-    except CannotPlace as error:
+    except (CannotPlace, WrongCheckpoint) as error:
         raise CannotStart(str(error)) from error

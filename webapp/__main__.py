@@ -38,6 +38,7 @@ from webapp.services import Services
 from webapp.settings import Settings
 
 PROGRAM = "scripts/serve"
+NOT_LOADED = "The models could not be loaded: the server's log says why."
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -108,7 +109,6 @@ def load_captioner(
 ) -> Blip:
     """Loaded and warm. For the thread that is to own it."""
     started = time.monotonic()
-    progress.read()
     with placing(progress):
         # In passing, as what a thread has computed with stays: captioner.blip says why.
         blip = in_passing(placement.device, lambda: _blip(located, placement))
@@ -127,7 +127,6 @@ def load_generator(
 ) -> SDXL:
     """Loaded and warm. For the thread that is to own it."""
     started = time.monotonic()
-    progress.read()
     name, wanted = located.checkpoint.name, defaults(located)
     with placing(progress):
         sdxl = SDXL.load(located.folder, placement.device, name, wanted, placement.turns)
@@ -172,6 +171,9 @@ def _run(server: Server, services: Services, models: Models) -> int:
 
     def give_up() -> None:
         failed.set()
+        # Neither works without the other, and nobody is to wait for what will not come.
+        services.captioner.end(NOT_LOADED)
+        services.generator.end(NOT_LOADED)
         server.stop()
 
     services.captioner.start(models.captioner.load, give_up)
@@ -179,7 +181,8 @@ def _run(server: Server, services: Services, models: Models) -> int:
     code = server.run()
     if failed.is_set():
         return 1
-    if code == FINISHED:  # a step of what was cut may take minutes: nobody waits for it
+    # A step of what was cut may take minutes, and so may what is left to load: nobody waits for it.
+    if code == FINISHED and services.are_ready:
         services.captioner.close()
         services.generator.close()
     return code
@@ -196,5 +199,5 @@ def _exit(code: int) -> NoReturn:
 if __name__ == "__main__":
     try:
         _exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:  # while the models were loading; later a signal means to drain
+    except KeyboardInterrupt:  # while models were chosen or fetched; later a signal means to drain
         _exit(130)

@@ -15,6 +15,7 @@ from webapp.services import Services
 
 NO_CAPTION = "The captioner has no words for this picture: try another one."
 CAPTION_FAILED = "The captioner failed on this picture: try another one."
+NO_ROOM = "There is not enough free memory for a caption: try again in a minute."
 
 
 def start(services: Services, image: Image.Image, wishes: Mapping[str, object]) -> Job:
@@ -50,8 +51,7 @@ def _generate(
     if caption.cancelled():
         return
     if (failure := caption.exception()) is not None:
-        is_closed = isinstance(failure, captioner.engine.EngineClosed)
-        job.publish(Failed(str(failure) if is_closed else CAPTION_FAILED))
+        job.publish(Failed(_sentence(failure)))
         return
     job.publish(Captioned(caption.result()))
     if not caption.result().strip():
@@ -63,3 +63,9 @@ def _generate(
         job.publish(Failed(CAPTION_FAILED))
     except generator.engine.EngineClosed as error:
         job.publish(Failed(str(error)))
+
+
+def _sentence(failure: BaseException) -> str:
+    if isinstance(failure, captioner.engine.EngineClosed):
+        return str(failure)
+    return NO_ROOM if isinstance(failure, MemoryError) else CAPTION_FAILED

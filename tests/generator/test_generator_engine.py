@@ -621,6 +621,19 @@ def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(model, capl
     assert "a tensor of another shape" in caplog.text
 
 
+def test_an_engine_that_is_ended_tells_who_waits_and_who_comes_and_waits_for_nobody(model):
+    engine, may_load = Engine(model), threading.Event()
+    engine.start(load=lambda: assert_(may_load.wait(SECONDS)))
+    job = engine.submit(ask("a"))
+    engine.end("The other one is broken.")
+    assert job.outcome == Failed("The other one is broken.")
+    with pytest.raises(EngineClosed, match="The other one is broken"):
+        engine.reserve()
+    may_load.set()
+    engine.close()
+    assert model.batches == []
+
+
 # Numbers.
 
 

@@ -21,7 +21,7 @@ def write_configs(folder: Path, unet: dict[str, object], vae: dict[str, object])
     return folder
 
 
-VAE = {"block_out_channels": [128, 256, 512, 512]}
+VAE = {"block_out_channels": [128, 256, 512, 512], "sample_size": 512}
 
 
 def test_sizes_and_the_scheduler_are_the_checkpoint_s_own(tmp_path):
@@ -45,5 +45,5 @@ def test_a_latent_consistency_unet_is_refused_in_words(tmp_path):
 
 def test_configs_that_say_nothing_are_refused_in_words(tmp_path):
     folder = write_configs(tmp_path, {}, {})
-    with pytest.raises(WrongCheckpoint, match="its configs do not say what it draws"):
+    with pytest.raises(WrongCheckpoint, match="its configs do not say what sizes it has"):
         read_model_info(folder, "empty", SDXL_BASE)

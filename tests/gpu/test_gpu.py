@@ -14,7 +14,7 @@ from generator.engine import Engine
 from generator.job import Failed, Succeeded
 from generator.sdxl import SDXL
 from models_cache import memory, placement
-from models_cache.catalog import DEMO_GENERATOR
+from models_cache.catalog import BLIP_LARGE, DEMO_GENERATOR, SDXL_BASE
 from models_cache.device import dtype_on, vae_dtype
 from models_cache.device_memory import free, free_bytes
 from models_cache.memory import Memory
@@ -23,8 +23,8 @@ from models_cache.store import Store
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
 
 PICTURE = Image.new("RGB", (640, 480), (200, 40, 40))
-# Of 255, on average over an image of the demo model, against fp32 (see below).
-HALF_PRECISION_TOLERANCE = 3.0
+# Of 255, on average over an image of the demo model, against fp32: on a CPU it is 0.4 at most.
+HALF_PRECISION_TOLERANCE = 1.5
 
 
 @pytest.fixture(autouse=True)
@@ -83,15 +83,20 @@ def test_no_profile_takes_more_than_was_planned(cuda, device, folders, profile):
     blip.caption_batch([CaptionRequest(PICTURE)])
     assert isinstance(paint(sdxl, 1)[0], Succeeded)
     planned = needs.resident() if profile is Memory.RESIDENT else needs.offload()
-    assert torch.cuda.max_memory_allocated(device) <= planned, plan.arithmetic
+    peak = torch.cuda.max_memory_allocated(device)
+    assert peak <= planned - memory.RESERVE_BYTES, plan.arithmetic
+    assert peak >= BLIP_LARGE.gpu_bytes + SDXL_BASE.gpu_bytes or profile is Memory.OFFLOAD
 
 
-def test_where_memory_runs_out_images_are_denoised_in_smaller_batches(cuda, device, folders):
+def test_where_memory_runs_out_images_are_denoised_in_smaller_batches(
+    cuda, device, folders, caplog
+):
     sdxl = SDXL.load(folders[1], device, "random")
     assert isinstance(paint(sdxl, 1)[0], Succeeded)
-    ballast = leave(device, 4 * 10**9)
+    ballast = leave(device, 2 * 10**9)
     outcomes = paint(sdxl, 8)
     assert [type(outcome) for outcome in outcomes] == [Succeeded] * 8
+    assert "a forward of 8 samples failed" in caplog.messages
     del ballast
 
 
@@ -110,7 +115,7 @@ def test_an_image_that_does_not_fit_fails_alone_and_the_next_succeeds(cuda, devi
 def leave(device: torch.device, count: int) -> torch.Tensor:
     """A tensor that takes all but ``count`` bytes of what is free."""
     free()
-    taken = (free_bytes(device) or 0) - count
+    taken = torch.cuda.mem_get_info(device)[0] - count
     return torch.empty(max(0, taken), dtype=torch.uint8, device=device)
 
 

@@ -15,6 +15,12 @@ CPU = torch.device("cpu")
     ("kind", "message"),
     [
         (torch.OutOfMemoryError, "CUDA out of memory. Tried to allocate 20.00 MiB"),
+        (RuntimeError, "CUDA error: out of memory"),
+        (
+            RuntimeError,
+            "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        ),
+        (RuntimeError, "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
         (RuntimeError, "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
     ],
 )
@@ -26,7 +32,7 @@ def test_running_out_is_a_memory_error_that_pins_no_tensor(kind, message):
         held.append(weakref.ref(tensor))
         raise kind(message)
 
-    with pytest.raises(OutOfMemory, match="memory") as caught:
+    with pytest.raises(OutOfMemory, match="memory|ALLOC") as caught:
         guarded(call)
     assert isinstance(caught.value, MemoryError)
     assert held[0]() is None

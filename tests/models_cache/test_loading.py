@@ -92,7 +92,22 @@ def test_where_one_fails_the_other_does_not_wait_for_ever(progress):
     assert isinstance(other.exception(), BrokenBarrierError)
 
 
+def test_where_the_files_of_one_cannot_be_read_the_other_does_not_wait_either(progress):
+    placing, broken = Placing(2), Loading("a model", progress.files)
+    broken.files = {"unet": [progress.files["unet"][0].with_name("gone")]}
+
+    def load(loading: Loading) -> None:
+        with placing(loading):
+            pass
+
+    with ThreadPoolExecutor(2) as threads:
+        failed, other = threads.submit(load, broken), threads.submit(load, progress)
+    assert isinstance(failed.exception(), FileNotFoundError)
+    assert isinstance(other.exception(), BrokenBarrierError)
+
+
 def test_one_alone_waits_for_nobody(progress):
     with Placing()(progress):
         assert progress.stage == "being placed"
+        assert progress.loaded_bytes == progress.total_bytes
     assert progress.stage == "warming up"

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from models_cache import parked
 from models_cache.parked import Parked
 
 ELSEWHERE = torch.device("meta")
@@ -25,26 +26,44 @@ def places(modules: list[nn.Module]) -> set[str]:
 
 
 def test_weights_are_on_the_device_inside_and_at_home_outside(modules):
-    parked = Parked(modules, ELSEWHERE)
+    parking = Parked(modules, ELSEWHERE)
     for _ in range(2):
         assert places(modules) == {"cpu"}
-        with parked:
+        with parking:
             assert places(modules) == {"meta"}
     assert places(modules) == {"cpu"}
 
 
 def test_they_leave_whatever_happens(modules):
-    parked = Parked(modules, ELSEWHERE)
-    with pytest.raises(RuntimeError, match="in the middle"), parked:
+    parking = Parked(modules, ELSEWHERE)
+    with pytest.raises(RuntimeError, match="in the middle"), parking:
         raise RuntimeError("in the middle")
     assert places(modules) == {"cpu"}
 
 
+def test_where_they_do_not_all_find_room_none_stays(modules, monkeypatch):
+    parking, moved = Parked(modules, ELSEWHERE), []
+
+    def move(host, device):
+        moved.append(host)
+        if len(moved) == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return nn.Parameter(host.data.to(device), requires_grad=False)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parked, "_like", move)
+        with pytest.raises(torch.OutOfMemoryError), parking:
+            pass
+    assert places(modules) == {"cpu"}
+    with parking:
+        assert places(modules) == {"meta"}
+
+
 def test_nothing_is_copied_back(modules):
     before = modules[0].weight.detach().clone()
-    parked = Parked(modules, ELSEWHERE)
+    parking = Parked(modules, ELSEWHERE)
     home = modules[0].weight.data_ptr()
-    with parked:
+    with parking:
         pass
     assert modules[0].weight.data_ptr() == home
     assert torch.equal(modules[0].weight, before)

@@ -124,6 +124,17 @@ def test_a_picture_that_the_captioner_fails_on_fails_alone(by_hand, caplog):
     assert_has_room(by_hand)
 
 
+def test_a_caption_that_finds_no_memory_says_so(by_hand, monkeypatch):
+    def run_out(requests):
+        raise MemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(by_hand.captioner.model, "caption_batch", run_out)
+    job = similar.start(by_hand, picture(), {})
+    by_hand.captioner.step()
+    assert job.outcome == Failed(similar.NO_ROOM)
+    assert_has_room(by_hand)
+
+
 @pytest.mark.parametrize("caption", ["", " \n"])
 def test_a_picture_without_a_caption_fails(caption):
     services = over(Captioner(caption))

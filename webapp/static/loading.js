@@ -19,6 +19,8 @@ function showLoading(models) {
   const stages = notice.querySelectorAll("small");
   models.forEach((model, place) => {
     bars[place].value = model.loaded_bytes;
+    // All is read, and nobody knows how long the rest takes.
+    if (model.loaded_bytes === model.total_bytes) bars[place].removeAttribute("value");
     stages[place].textContent = model.stage;
   });
 }
