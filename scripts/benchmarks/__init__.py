@@ -1,1 +1,1 @@
-"""The engine beside the plain pipeline, the web beside the engine, and the start."""
+"""The engines beside the plain libraries, the web beside the engines, and the start."""

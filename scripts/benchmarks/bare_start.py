@@ -13,15 +13,20 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 
 from captioner.blip import Blip
+from generator.model_info import Defaults
 from generator.sdxl import SDXL
+from scripts.benchmarks.painting import paint
+from scripts.benchmarks.phases import tell
 from scripts.benchmarks.plan import PROMPT
 
 
-def main(captioner: str, generator: str, device: str, steps: str, guidance_scale: str) -> None:
-    Blip.load(Path(captioner), torch.device(device), "captioner")
-    pipeline = SDXL.load(Path(generator), torch.device(device), "generator").pipeline
-    pipeline(PROMPT, num_inference_steps=int(steps), guidance_scale=float(guidance_scale))
-    print("There is an image.", flush=True)
+def main(captioner: str, generator: str, device_name: str, steps: str, guidance_scale: str) -> None:
+    device = torch.device(device_name)
+    Blip.load(Path(captioner), device, "captioner")
+    defaults = Defaults(int(steps), float(guidance_scale))
+    sdxl = SDXL.load(Path(generator), device, "generator", defaults)
+    paint(sdxl.pipeline, [sdxl.info.request(PROMPT)])
+    tell("an image", device)
 
 
 if __name__ == "__main__":

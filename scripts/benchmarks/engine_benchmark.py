@@ -10,6 +10,7 @@ from PIL import Image
 from generator.engine import Engine
 from generator.request import GenerationRequest
 from generator.sdxl import SDXL
+from scripts.benchmarks.clock import now
 from scripts.benchmarks.painting import image_of, paint, running
 from scripts.benchmarks.plan import Plan, draw_requests
 from scripts.benchmarks.repetition import (
@@ -91,17 +92,17 @@ def one_by_one(
     pipeline: StableDiffusionXLPipeline, requests: Sequence[GenerationRequest]
 ) -> Painted:
     latencies, images = [], []
-    started = time.perf_counter()
+    started = now(pipeline.unet.device)
     for request in requests:
         images += paint(pipeline, [request])
-        latencies.append(time.perf_counter() - started)
+        latencies.append(now(pipeline.unet.device) - started)
     return Painted(tuple(latencies), tuple(images))
 
 
 def one_call(pipeline: StableDiffusionXLPipeline, requests: Sequence[GenerationRequest]) -> Painted:
-    started = time.perf_counter()
+    started = now(pipeline.unet.device)
     images = paint(pipeline, requests)
-    seconds = time.perf_counter() - started
+    seconds = now(pipeline.unet.device) - started
     return Painted((seconds,) * len(requests), tuple(images))
 
 

@@ -12,6 +12,7 @@ from generator.engine import Engine
 from generator.job import Progress
 from generator.request import GenerationRequest
 from generator.sdxl import SDXL
+from scripts.benchmarks.clock import now
 from scripts.benchmarks.painting import image_of, paint, running
 from scripts.benchmarks.plan import Plan, draw_requests
 from scripts.benchmarks.repetition import (
@@ -111,12 +112,13 @@ def waits(
     half_done: list[float] = []
 
     def look(running: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        if 2 * (step + 1) >= running.num_timesteps:
-            half_done.append(time.perf_counter())
+        if not half_done and 2 * (step + 1) >= running.num_timesteps:
+            half_done.append(now(running.device))
         return tensors
 
-    started = time.perf_counter()
+    device = pipeline.unet.device
+    started = now(device)
     images = paint(pipeline, [first], callback_on_step_end=look)
-    first_seconds = time.perf_counter() - started
+    first_seconds = now(device) - started
     images += paint(pipeline, [late])
-    return Pair((first_seconds, time.perf_counter() - half_done[0]), tuple(images))
+    return Pair((first_seconds, now(device) - half_done[0]), tuple(images))

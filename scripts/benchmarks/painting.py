@@ -28,9 +28,14 @@ def running(sdxl: SDXL, max_batch_size: int) -> Iterator[Engine]:
 def paint(
     pipeline: StableDiffusionXLPipeline, requests: Sequence[GenerationRequest], **options: Any
 ) -> list[Image.Image]:
-    """One call of the pipeline. The requests differ in prompt and seed alone."""
+    """One call of the pipeline. The requests differ in prompt and seed alone.
+
+    Where the VAE is of another type than the UNet, which no call casts between, its latents are
+    decoded here.
+    """
     shared = requests[0]
-    images: list[Image.Image] = pipeline(
+    is_split = pipeline.vae.dtype != pipeline.unet.dtype
+    painted = pipeline(
         prompt=[request.prompt for request in requests],
         negative_prompt=shared.negative_prompt,
         width=shared.width,
@@ -38,9 +43,36 @@ def paint(
         num_inference_steps=shared.num_inference_steps,
         guidance_scale=shared.guidance_scale,
         generator=[torch.Generator("cpu").manual_seed(request.seed) for request in requests],
+        output_type="latent" if is_split else "pil",
         **options,
     ).images
+    images: list[Image.Image] = decoded(pipeline, painted) if is_split else painted
     return images
+
+
+def decoded(pipeline: StableDiffusionXLPipeline, latents: torch.Tensor) -> list[Image.Image]:
+    """As ``StableDiffusionXLPipeline.__call__`` does it, in the VAE's own type.
+
+    One by one, as after ``vae.enable_slicing``: eight large ones together outgrow kernels and GPUs.
+    """
+    vae = pipeline.vae
+    mean, std = vae.config.latents_mean, vae.config.latents_std
+    latents = latents.to(vae.dtype)
+    if mean is not None and std is not None:
+        latents = latents * per_channel(std, latents) / vae.config.scaling_factor
+        latents = latents + per_channel(mean, latents)
+    else:
+        latents = latents / vae.config.scaling_factor
+    with torch.inference_mode():
+        pixels = [vae.decode(each, return_dict=False)[0] for each in latents.split(1)]
+    images: list[Image.Image] = pipeline.image_processor.postprocess(
+        torch.cat(pixels), output_type="pil"
+    )
+    return images
+
+
+def per_channel(values: Sequence[float], latents: torch.Tensor) -> torch.Tensor:
+    return torch.tensor(values, device=latents.device, dtype=latents.dtype).view(1, -1, 1, 1)
 
 
 def image_of(job: Job) -> Image.Image:

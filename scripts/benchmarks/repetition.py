@@ -1,19 +1,20 @@
 """Variants side by side, again and again, and what so many measurements say."""
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 from PIL import Image, ImageChops
 
+Name = TypeVar("Name", bound=Hashable)
 Result = TypeVar("Result")
 
 
 def interleave(
-    variants: Mapping[str, Callable[[], Result]], repeat: int, warms_up: bool
-) -> dict[str, list[Result]]:
+    variants: Mapping[Name, Callable[[], Result]], repeat: int, warms_up: bool
+) -> dict[Name, list[Result]]:
     """Runs each variant once in every repetition, in turn with another one first.
 
     What slows the machine for a while then slows all variants alike.
@@ -21,7 +22,7 @@ def interleave(
     names = list(variants)
     for name in names if warms_up else ():
         variants[name]()
-    results: dict[str, list[Result]] = {name: [] for name in names}
+    results: dict[Name, list[Result]] = {name: [] for name in names}
     for repetition in range(repeat):
         for place in range(len(names)):
             name = names[(repetition + place) % len(names)]

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
+from scripts.benchmarks.comparison import Comparison
 from scripts.benchmarks.engine_benchmark import ENGINE, ONE_BY_ONE, ONE_CALL, AtOnce
 from scripts.benchmarks.http_benchmark import Web
 from scripts.benchmarks.late_benchmark import Late
@@ -17,7 +18,10 @@ from scripts.benchmarks.targets import targets
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``date`` is ISO 8601; ``cores_taken`` is by others. What was not measured is empty."""
+    """``date`` is ISO 8601; ``cores_taken`` is by others. What was not measured is empty.
+
+    ``comparisons`` are by what the JSON calls them.
+    """
 
     date: str
     machine: Mapping[str, object]
@@ -27,6 +31,7 @@ class Report:
     late: Late | None = None
     web: Sequence[Web] = ()
     start: Starts | None = None
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     cores_taken: float | None = None
 
 
@@ -45,6 +50,7 @@ def to_json(report: Report) -> str:
             web.route: {**web.figures, "added, ms": web.adds_milliseconds} for web in report.web
         },
         "start": report.start and report.start.figures,
+        **{name: comparison.figures for name, comparison in report.comparisons.items()},
     }
     kept = [
         {"promised": target.promised, "measured": target.measured, "met": target.is_met}
@@ -71,6 +77,8 @@ def to_markdown(report: Report) -> str:
         sections += _web_section(report.web)
     if report.start:
         sections += ["## Start: from the command to", _figures(report.start.figures)]
+    for comparison in report.comparisons.values():
+        sections += comparison.sections
     if rows := [
         (target.promised, f"{target.measured:.3f}", target.verdict)
         for target in targets(report.engine, report.web)

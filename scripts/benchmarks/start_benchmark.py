@@ -1,13 +1,11 @@
 """From the command to the first answer; beside it, the same models without a server."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models_cache.choice import Choice
-from scripts.benchmarks import client
+from scripts.benchmarks import client, phases
 from scripts.benchmarks.plan import PROMPT, Plan
 from scripts.benchmarks.repetition import Spread, interleave, ratio
 from scripts.benchmarks.server_process import serving
@@ -63,15 +61,5 @@ def start_bare(choice: Choice, device: str, steps: int) -> tuple[float, ...]:
     folders = [str(choice.captioner.folder), str(choice.generator.folder)]
     guidance_scale = choice.generator.checkpoint.guidance_scale
     arguments = [*folders, device, str(steps), str(guidance_scale)]
-    launched = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-m", "scripts.benchmarks.bare_start", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        seconds = time.perf_counter() - launched
-    if process.returncode:
-        raise RuntimeError(f"the bare program ended with {process.returncode}")
-    return (seconds,)
+    (image,) = phases.run("scripts.benchmarks.bare_start", arguments)
+    return (image.seconds,)

@@ -1,0 +1,71 @@
+"""What a program that is measured from outside says of itself, a line after each of its phases."""
+
+import json
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+STATUS = Path("/proc/self/status")
+
+
+class ProgramFailed(Exception):
+    """With what the program printed to stderr."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """``seconds`` are from the program's command to the end of the phase.
+
+    ``peak_bytes`` is what it took at most: on CUDA in tensors and in this phase, elsewhere of the
+    machine's memory and up to now.
+    """
+
+    seconds: float
+    name: str
+    peak_bytes: int
+
+
+def tell(name: str, device: torch.device) -> None:
+    """Ends a phase, for ``run`` to read."""
+    print(json.dumps({"name": name, "peak_bytes": peak_bytes(device)}), flush=True)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        return int(torch.cuda.max_memory_allocated(device))
+    # Not by getrusage where it can be helped: Linux begins its peak with that of the parent.
+    if STATUS.exists() and (peak := re.search(r"^VmHWM:\s*(\d+) kB$", STATUS.read_text(), re.M)):
+        return 1024 * int(peak[1])
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def run(module: str, arguments: Sequence[str]) -> list[Phase]:
+    """The phases of a program in a process of its own. Raises ProgramFailed."""
+    with tempfile.TemporaryFile("w+") as errors:
+        launched = time.perf_counter()
+        with subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            phases = [
+                Phase(time.perf_counter() - launched, **json.loads(line)) for line in process.stdout
+            ]
+        if process.returncode:
+            errors.seek(0)
+            raise ProgramFailed(f"{module} ended with {process.returncode}:\n{errors.read()}")
+    return phases
