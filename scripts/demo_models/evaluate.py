@@ -20,7 +20,8 @@ from captioner.blip import Blip
 from captioner.request import CaptionRequest
 from generator.engine import Engine
 from generator.job import Succeeded
-from generator.sdxl import SDXL, Defaults
+from generator.model_info import Defaults
+from generator.sdxl import SDXL
 from models_cache.catalog import DEMO_CAPTIONER, DEMO_GENERATOR
 from models_cache.store import Store
 from scripts.demo_models.batches import IMAGE_SIZE
