@@ -74,6 +74,7 @@ def routes(patient, by_hand):
         ("GET", "/generate-image"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("GET", "/loading"),
         ("GET", "/static/style.css"),
     ]
     rules = {rule.endpoint for rule in patient.application.url_map.iter_rules()}
