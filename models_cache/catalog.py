@@ -187,8 +187,8 @@ DEMO_GENERATOR = Checkpoint(
     folder=Path("demo", "generator"),
     licence="MIT",
     is_demo=True,
-    num_inference_steps=25,
-    guidance_scale=3.0,
+    num_inference_steps=14,
+    guidance_scale=2.0,
 )
 
 FULL = (BLIP_LARGE, SDXL_BASE)

@@ -12,7 +12,11 @@ OUR_THREADS = ("generator", "captioner", "server", "waitress")
 
 FAST = "not (tiny or demo or browser or gpu or slow)"
 # Modules that take seconds to import before their tests could be deselected.
-HEAVY_IMPORT = re.compile(r"^(?:import|from) (?:torch|tiny|playwright|scripts\.benchmarks)\b", re.M)
+HEAVY_IMPORT = re.compile(
+    r"^(?:import|from) (?:torch|tiny|playwright|scripts\.benchmarks"
+    r"|scripts\.demo_models(?!\.(?:brush|drawing|scenes)\b))\b",
+    re.M,
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

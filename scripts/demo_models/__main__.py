@@ -1,28 +1,82 @@
 """Trains the demo models from nothing and writes them as diffusers and transformers do.
 
-A run that was cut goes on from its last checkpoint; delete the training folder to start anew.
+A run that was cut goes on from its last checkpoint; delete the training folder to start anew. The
+captioner needs no other part; the decoder and the generator need the autoencoder alone, so they
+can learn side by side; ``write`` needs all.
 """
 
 import argparse
+import os
 from pathlib import Path
+
+# Before any import that reads them: training looks nothing up.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 from diffusers import AutoencoderKL
 
-from scripts.demo_models import autoencoder, captioner, generator, model_cards
-
-PARTS = ("captioner", "autoencoder", "generator")
+from scripts.demo_models import autoencoder, captioner, encoded, generator, model_cards
+from scripts.demo_models.run import Run
 
 
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
-    if "captioner" in options.parts:
-        _train_captioner(options)
-    if "autoencoder" in options.parts:
-        autoencoder.run(options.folder, options.device).train()
-    if "generator" in options.parts:
-        _train_generator(options)
+    for part in options.parts:
+        PARTS[part](options)
+
+
+def _train_captioner(options: argparse.Namespace) -> None:
+    captioner.run(options.folder, options.device).train()
+
+
+def _train_autoencoder(options: argparse.Namespace) -> None:
+    autoencoder.run(options.folder, options.device).train()
+
+
+def _train_decoder(options: argparse.Namespace) -> None:
+    _decoder_run(options).train()
+
+
+def _train_generator(options: argparse.Namespace) -> None:
+    _generator_run(options).train()
+
+
+def _decoder_run(options: argparse.Namespace) -> Run:
+    return autoencoder.decoder_run(options.folder, options.device, _autoencoder(options))
+
+
+def _generator_run(options: argparse.Namespace) -> Run:
+    return generator.run(options.folder, options.device, _autoencoder(options))
+
+
+def _autoencoder(options: argparse.Namespace) -> AutoencoderKL:
+    """The finished first run's, with the scaling factor that its latents ask for."""
+    vae = autoencoder.run(options.folder, options.device).finished()
+    assert isinstance(vae, AutoencoderKL)
+    factor = encoded.scaling_factor(vae, options.folder, options.device)
+    vae.register_to_config(scaling_factor=factor)
+    return vae
+
+
+def _write(options: argparse.Namespace) -> None:
+    caption_run = captioner.run(options.folder, options.device)
+    captioner.save(caption_run.finished(), options.output / "captioner")
+    model_cards.write(options.output / "captioner", [caption_run])
+    vae_run = autoencoder.run(options.folder, options.device)
+    vae_run.finished()
+    decoder_run, generator_run = _decoder_run(options), _generator_run(options)
+    generator.save(generator_run.finished(), decoder_run.finished(), options.output / "generator")
+    model_cards.write(options.output / "generator", [vae_run, decoder_run, generator_run])
+
+
+PARTS = {
+    "captioner": _train_captioner,
+    "autoencoder": _train_autoencoder,
+    "decoder": _train_decoder,
+    "generator": _train_generator,
+    "write": _write,
+}
 
 
 def _options() -> argparse.Namespace:
@@ -37,26 +91,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
-    options.parts = options.parts or PARTS
+    options.parts = options.parts or list(PARTS)
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"unknown part {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
     return options
 
 
-def _train_captioner(options: argparse.Namespace) -> None:
-    run = captioner.run(options.folder, options.device)
-    captioner.save(run.train().cpu(), options.output / "captioner")
-    model_cards.write(options.output / "captioner", [run])
-
-
-def _train_generator(options: argparse.Namespace) -> None:
-    vae_run = autoencoder.run(options.folder, options.device)
-    vae = vae_run.train()
-    assert isinstance(vae, AutoencoderKL)
-    vae.register_to_config(scaling_factor=generator.scaling_factor(vae, options.device))
-    run = generator.run(options.folder, options.device, vae)
-    generator.save(run.train().cpu(), vae.cpu(), options.output / "generator")
-    model_cards.write(options.output / "generator", [vae_run, run])
-
-
-main()
+if __name__ == "__main__":
+    main()

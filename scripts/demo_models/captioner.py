@@ -8,12 +8,12 @@ from torch import nn
 from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration, BlipProcessor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-from scripts.demo_models.batches import IMAGE_SIZE, draw_batch, draw_nowhere_batch
+from scripts.demo_models.batches import IMAGE_SIZE, drawn_scenes, nowhere_scenes
 from scripts.demo_models.run import Run
 from scripts.demo_models.tokenizers import caption_tokenizer
 
-STEPS = 4000
-NOWHERE = 16  # of the batch: things without a setting, so that neither is known by the other
+STEPS = 10_000
+NOWHERE = 24  # of the batch: things without a setting, so that neither is known by the other
 MASKED_WORDS = 0.25
 IGNORED = -100  # a label that cross entropy passes over
 BATCH = 64
@@ -33,7 +33,7 @@ def build(folder: Path) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
             **width,
             "num_hidden_layers": 4,
             "image_size": IMAGE_SIZE,
-            "patch_size": 8,
+            "patch_size": 16,
             "initializer_range": 0.02,
             "attention_dropout": 0.1,
         },
@@ -58,10 +58,11 @@ def build(folder: Path) -> tuple[BlipForConditionalGeneration, BlipProcessor]:
 def run(folder: Path, device: torch.device, steps: int = STEPS) -> Run:
     torch.manual_seed(0)
     model, processor = build(folder / "captioner")
+    scenes, nowhere = drawn_scenes(folder), nowhere_scenes(folder)
 
     def loss(model: nn.Module, rng: Random) -> torch.Tensor:
-        pixel_values, captions = draw_batch(rng, BATCH - NOWHERE)
-        plain_pixel_values, plain_captions = draw_nowhere_batch(rng, NOWHERE)
+        pixel_values, captions = scenes.batch(rng, BATCH - NOWHERE)
+        plain_pixel_values, plain_captions = nowhere.batch(rng, NOWHERE)
         pixel_values = torch.cat([pixel_values, plain_pixel_values]).to(device)
         input_ids, attention_mask, labels = (
             tensor.to(device) for tensor in _words(processor.tokenizer, captions, plain_captions)
@@ -70,7 +71,7 @@ def run(folder: Path, device: torch.device, steps: int = STEPS) -> Run:
         result: torch.Tensor = model(pixel_values, input_ids, attention_mask, labels).loss
         return result
 
-    return Run("captioner", model, loss, steps, 1e-3, folder, device)
+    return Run("captioner", model, loss, BATCH, steps, 1e-3, folder, device)
 
 
 def _words(
@@ -112,5 +113,5 @@ def save(model: nn.Module, folder: Path) -> None:
     """Writes model and processor as transformers does, in half precision."""
     assert isinstance(model, BlipForConditionalGeneration)
     _, processor = build(folder)
-    model.half().save_pretrained(folder, variant="fp16")
+    model.cpu().half().save_pretrained(folder, variant="fp16")
     processor.save_pretrained(folder)

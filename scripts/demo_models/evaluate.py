@@ -1,9 +1,12 @@
-"""Judges the demo models on scenes whose combinations were held out of training."""
+"""Judges the demo models on scenes whose combinations were held out of training.
+
+The judges are judged first, on scenes that our own code drew. ``--record`` writes the figures into
+the models' cards.
+"""
 
 import argparse
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -17,35 +20,20 @@ from PIL import Image
 from tqdm import tqdm
 
 from captioner.blip import Blip
-from captioner.request import CaptionRequest
 from generator.engine import Engine
 from generator.job import Succeeded
 from generator.model_info import Defaults
 from generator.sdxl import SDXL
 from models_cache.catalog import DEMO_CAPTIONER, DEMO_GENERATOR
 from models_cache.store import Store
+from scripts.demo_models import model_cards
 from scripts.demo_models.batches import IMAGE_SIZE
 from scripts.demo_models.drawing import draw_scene
+from scripts.demo_models.judges import BATCH, ByCaptioner, ByPixels, Judge, caption_all
 from scripts.demo_models.scenes import Scene, sample_scene
+from scripts.demo_models.verdict import Verdict, refused, same_words, shown
 
-BATCH = 8
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """``wrong`` holds what was asked for and what was seen, where they differ."""
-
-    total: int
-    wrong: tuple[tuple[str, str], ...]
-
-    @property
-    def share_right(self) -> float:
-        return 1 - len(self.wrong) / self.total
-
-    def __str__(self) -> str:
-        return (
-            f"{self.total - len(self.wrong)} of {self.total} right ({100 * self.share_right:.1f} %)"
-        )
+Figure = tuple[str, Verdict]
 
 
 def held_out_scenes(count: int, seed: int) -> list[Scene]:
@@ -54,33 +42,23 @@ def held_out_scenes(count: int, seed: int) -> list[Scene]:
     return [sample_scene(rng, held_out=True) for _ in range(count)]
 
 
-def judge_captions(blip: Blip, scenes: list[Scene], seed: int = 0) -> Verdict:
-    """Draws each scene and compares its caption word for word."""
+def draw_all(scenes: Sequence[Scene], seed: int = 0) -> list[Image.Image]:
     rng = Random(f"drawing {seed}")
-    images = [draw_scene(scene, rng, IMAGE_SIZE) for scene in scenes]
-    return _verdict(scenes, caption_all(blip, images))
+    return [draw_scene(scene, rng, IMAGE_SIZE) for scene in scenes]
 
 
-def judge_images(sdxl: SDXL, blip: Blip, scenes: list[Scene], seed: int = 0) -> Verdict:
-    """Paints each scene's caption with the model's defaults; the captioner says what it sees."""
-    images = list(paint_all(sdxl, [scene.caption for scene in scenes], seed))
-    return _verdict(scenes, caption_all(blip, images))
-
-
-def caption_all(blip: Blip, images: list[Image.Image]) -> list[str]:
-    requests = [CaptionRequest(image) for image in images]
-    batches = [requests[start : start + BATCH] for start in range(0, len(requests), BATCH)]
-    return [caption for batch in batches for caption in blip.caption_batch(batch)]
-
-
-def paint_all(sdxl: SDXL, prompts: list[str], seed: int = 0) -> Iterator[Image.Image]:
+def paint_all(sdxl: SDXL, prompts: Sequence[str], seed: int = 0) -> list[Image.Image]:
     """One image a prompt, in order, through the engine; seeds count up from ``seed``."""
+    return list(tqdm(_painted(sdxl, prompts, seed), "painting", len(prompts), leave=False))
+
+
+def _painted(sdxl: SDXL, prompts: Sequence[str], seed: int) -> Iterator[Image.Image]:
     engine = Engine(sdxl, max_batch_size=BATCH, max_jobs=len(prompts))
     jobs = [
         engine.submit(sdxl.info.request(prompt, seed=seed + place))
         for place, prompt in enumerate(prompts)
     ]
-    for job in tqdm(jobs, "painting", leave=False):
+    for job in jobs:
         while not job.is_finished:
             engine.step()
         outcome = job.outcome
@@ -88,38 +66,77 @@ def paint_all(sdxl: SDXL, prompts: list[str], seed: int = 0) -> Iterator[Image.I
         yield outcome.image
 
 
-def _verdict(scenes: list[Scene], captions: list[str]) -> Verdict:
-    pairs = [(scene.caption, caption) for scene, caption in zip(scenes, captions, strict=True)]
-    return Verdict(len(pairs), tuple(pair for pair in pairs if pair[0] != pair[1]))
+def judge_judge(judge: Judge, drawings: list[Image.Image], scenes: list[Scene]) -> Iterator[Figure]:
+    """Whether it takes true scenes for what they are, and for nothing else."""
+    seen = judge.read(drawings)
+    yield f"the {judge.name} itself: true scenes told", shown(scenes, seen)
+    yield f"the {judge.name} itself: captions with one change refused", refused(scenes, seen)
+
+
+def judge_captions(blip: Blip, drawings: list[Image.Image], scenes: list[Scene]) -> Verdict:
+    """Word for word, sizes and weather among them."""
+    return same_words([scene.caption for scene in scenes], caption_all(blip, drawings))
+
+
+def judge_images(judge: Judge, sdxl: SDXL, scenes: list[Scene], seed: int = 0) -> Verdict:
+    """Paints the scenes' captions; whether things, colours, places and settings are right."""
+    return shown(scenes, judge.read(paint_all(sdxl, [scene.caption for scene in scenes], seed)))
+
+
+def judge_round_trip(blip: Blip, sdxl: SDXL, drawings: list[Image.Image], seed: int = 0) -> Verdict:
+    """Picture to caption to picture to caption: whether the words are the same again."""
+    captions = caption_all(blip, drawings)
+    return same_words(captions, caption_all(blip, paint_all(sdxl, captions, seed)))
+
+
+def _figures(blip: Blip, sdxl: SDXL, options: argparse.Namespace) -> Iterator[Figure]:
+    judges: list[Judge] = [ByCaptioner(blip), ByPixels()]
+    scenes = held_out_scenes(options.captions, options.seed)
+    drawings = draw_all(scenes, options.seed)
+    for judge in judges:
+        yield from judge_judge(judge, drawings, scenes)
+    yield "captions of drawn scenes, word for word", judge_captions(blip, drawings, scenes)
+    asked = scenes[: options.images]
+    images = paint_all(sdxl, [scene.caption for scene in asked], options.seed)
+    for judge in judges:
+        yield f"images of captions, by the {judge.name}", shown(asked, judge.read(images))
+    round_trip = judge_round_trip(blip, sdxl, drawings[: options.images], options.seed)
+    yield "picture, caption, picture, caption: the same words", round_trip
 
 
 def main() -> None:
     options = _options()
-    captioner = options.captioner or Store().locate(DEMO_CAPTIONER)
-    generator = options.generator or Store().locate(DEMO_GENERATOR)
-    blip = Blip.load(captioner, options.device, "demo captioner")
+    blip, sdxl = _load(options)
+    rows = []
+    for what, verdict in _figures(blip, sdxl, options):
+        print(f"{what}: {verdict}", flush=True)
+        for asked, seen in verdict.wrong[: options.show]:
+            print(f"  asked for: {asked}\n       seen: {seen}")
+        rows.append((what, str(verdict)))
+    if options.record:
+        for folder in (options.captioner, options.generator):
+            model_cards.record(folder, rows, options.steps, options.guidance_scale)
+
+
+def _load(options: argparse.Namespace) -> tuple[Blip, SDXL]:
+    blip = Blip.load(options.captioner, options.device, "demo captioner")
     defaults = Defaults(options.steps, options.guidance_scale)
-    sdxl = SDXL.load(generator, options.device, "demo generator", defaults)
-    scenes = held_out_scenes(max(options.captions, options.images), options.seed)
-    captions = judge_captions(blip, scenes[: options.captions], options.seed)
-    images = judge_images(sdxl, blip, scenes[: options.images], options.seed)
-    print(f"captions of drawn scenes: {captions}")
-    print(f"images, {options.steps} steps, guidance {options.guidance_scale:g}: {images}")
-    for asked, seen in (*captions.wrong, *images.wrong)[: options.show]:
-        print(f"  asked for: {asked}\n       seen: {seen}")
+    return blip, SDXL.load(options.generator, options.device, "demo generator", defaults)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/evaluate_demo", description=__doc__)
+    captioner, generator = (Store().locate(known) for known in (DEMO_CAPTIONER, DEMO_GENERATOR))
     parser.add_argument("--captions", type=int, default=500, help="scenes to caption (%(default)s)")
-    parser.add_argument("--images", type=int, default=200, help="scenes to paint (%(default)s)")
+    parser.add_argument("--images", type=int, default=300, help="of them to paint (%(default)s)")
     parser.add_argument("--steps", type=int, default=DEMO_GENERATOR.num_inference_steps)
     parser.add_argument("--guidance-scale", type=float, default=DEMO_GENERATOR.guidance_scale)
-    parser.add_argument("--captioner", type=Path, metavar="FOLDER")
-    parser.add_argument("--generator", type=Path, metavar="FOLDER")
+    parser.add_argument("--captioner", type=Path, metavar="FOLDER", default=captioner)
+    parser.add_argument("--generator", type=Path, metavar="FOLDER", default=generator)
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--show", type=int, default=20, help="mistakes to print (%(default)s)")
+    parser.add_argument("--show", type=int, default=0, help="mistakes to print (%(default)s)")
+    parser.add_argument("--record", action="store_true", help="write the figures into the cards")
     return parser.parse_args()
 
 

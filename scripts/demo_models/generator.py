@@ -15,18 +15,19 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from torch import nn
-from tqdm import tqdm
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from scripts.demo_models.batches import IMAGE_SIZE, draw_batch
+from scripts.demo_models.batches import IMAGE_SIZE
+from scripts.demo_models.encoded import EncodedScenes
 from scripts.demo_models.run import Run
+from scripts.demo_models.scenes import LEFT_OF, parse_caption
 from scripts.demo_models.tokenizers import PROMPT_TOKENS, prompt_tokenizer
 
-STEPS = 7250
+STEPS = 12_000
 BATCH = 32
-SCENES = 16_384
 POOLED = 128
 TIME_EMBEDDING = 32
+WORD_STD = 0.3
 NOISE_SCHEDULE = {
     "beta_start": 0.00085,
     "beta_end": 0.012,
@@ -37,7 +38,7 @@ NOISE_SCHEDULE = {
 
 def build_unet() -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=IMAGE_SIZE // 4,
+        sample_size=IMAGE_SIZE // 8,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         block_out_channels=(64, 128, 128),
@@ -56,7 +57,7 @@ def _text_config(tokenizer: CLIPTokenizer, hidden_size: int) -> CLIPTextConfig:
     return CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=hidden_size,
-        intermediate_size=4 * hidden_size,
+        intermediate_size=2 * hidden_size,
         num_hidden_layers=3,
         num_attention_heads=4,
         max_position_embeddings=PROMPT_TOKENS,
@@ -79,6 +80,9 @@ class Denoiser(nn.Module):
         self.text_encoder = CLIPTextModel(_text_config(self.tokenizers[0], 96))
         self.text_encoder_2 = CLIPTextModelWithProjection(_text_config(self.tokenizers[1], 128))
         self.unet = build_unet()
+        # The UNet reads the encoders' last layer but one, where a fresh CLIP's words hardly differ.
+        for encoder in (self.text_encoder, self.text_encoder_2):
+            nn.init.normal_(encoder.get_input_embeddings().weight, std=WORD_STD)
 
     def encode(self, prompts: list[str], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """Prompt embeddings (N, tokens, 224) and pooled ones (N, 128), as in the pipeline."""
@@ -95,14 +99,16 @@ class Denoiser(nn.Module):
 def run(folder: Path, device: torch.device, vae: AutoencoderKL, steps: int = STEPS) -> Run:
     torch.manual_seed(0)
     denoiser = Denoiser(folder / "generator")
-    scenes = EncodedScenes.cached(folder / "latents.pt", vae, device)
+    scenes = EncodedScenes.cached(folder, vae, device)
     noising = DDPMScheduler(**NOISE_SCHEDULE)
 
     def loss(model: nn.Module, rng: Random) -> torch.Tensor:
         latents, prompts = scenes.batch(rng, BATCH)
-        timesteps = torch.randint(0, noising.config.num_train_timesteps, (BATCH,), device=device)
+        timesteps = _timesteps(noising.config.num_train_timesteps).to(device)
         noise = torch.randn_like(latents)
-        prompt_embeds, pooled_prompt_embeds = model.encode(_drop_out(prompts, rng), device)
+        prompt_embeds, pooled_prompt_embeds = model.encode(
+            [_as_typed(prompt, rng) for prompt in prompts], device
+        )
         unconditional = torch.rand(BATCH, device=device) < 0.1
         prompt_embeds = prompt_embeds.masked_fill(unconditional[:, None, None], 0)
         pooled_prompt_embeds = pooled_prompt_embeds.masked_fill(unconditional[:, None], 0)
@@ -118,12 +124,30 @@ def run(folder: Path, device: torch.device, vae: AutoencoderKL, steps: int = STE
         velocity = noising.get_velocity(latents, noise, timesteps)
         return nn.functional.mse_loss(v_pred.float(), velocity)
 
-    return Run("generator", denoiser, loss, steps, 6e-4, folder, device, average_decay=0.999)
+    return Run("generator", denoiser, loss, BATCH, steps, 8e-4, folder, device, average_decay=0.999)
 
 
-def _drop_out(prompts: list[str], rng: Random) -> list[str]:
-    """An empty prompt now and then: "" means any scene, as it does to the published model."""
-    return ["" if rng.random() < 0.05 else prompt for prompt in prompts]
+def _timesteps(count: int) -> torch.Tensor:
+    """(BATCH,): three in four logit-normal, as shapes are decided half way; the rest uniform.
+
+    Esser et al. 2024, "Scaling Rectified Flow Transformers", section 3.1.
+    """
+    middling = torch.sigmoid(torch.randn(BATCH))
+    share = torch.where(torch.rand(BATCH) < 0.75, middling, torch.rand(BATCH))
+    return (share * count).long()
+
+
+def _as_typed(prompt: str, rng: Random) -> str:
+    """A caption as people may type it: now and then "and", no setting, or nothing at all.
+
+    "" means any scene, as it does to the published model.
+    """
+    chance = rng.random()
+    if chance < 0.05:
+        return ""
+    if chance < 0.10:
+        return parse_caption(prompt).things_caption
+    return prompt.replace(LEFT_OF, "and") if chance < 0.25 else prompt
 
 
 def _time_ids(rng: Random, count: int) -> torch.Tensor:
@@ -133,52 +157,6 @@ def _time_ids(rng: Random, count: int) -> torch.Tensor:
         for _ in range(count)
     ]
     return torch.tensor([[size, size, 0, 0, size, size] for size in sizes], dtype=torch.float32)
-
-
-class EncodedScenes:
-    """Training scenes as the autoencoder's latents: drawn and encoded once, sampled every time."""
-
-    def __init__(self, moments: torch.Tensor, captions: list[str], scaling_factor: float) -> None:
-        self.moments = moments  # (N, 8, 16, 16): mean and log variance
-        self.captions = captions
-        self.scaling_factor = scaling_factor
-
-    @classmethod
-    def cached(cls, file: Path, vae: AutoencoderKL, device: torch.device) -> "EncodedScenes":
-        if not file.exists():
-            moments, captions = _encode_scenes(vae.to(device), device)
-            partial = file.with_suffix(".part")
-            torch.save({"moments": moments, "captions": captions}, partial)
-            partial.replace(file)
-        stored = torch.load(file, device, weights_only=True)
-        return cls(stored["moments"], stored["captions"], vae.config.scaling_factor)
-
-    def batch(self, rng: Random, count: int) -> tuple[torch.Tensor, list[str]]:
-        """``count`` scaled latents drawn from their posteriors, and their captions."""
-        chosen = [rng.randrange(len(self.captions)) for _ in range(count)]
-        mean, logvar = self.moments[chosen].chunk(2, dim=1)
-        latents = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
-        return latents * self.scaling_factor, [self.captions[place] for place in chosen]
-
-
-@torch.no_grad()
-def _encode_scenes(vae: AutoencoderKL, device: torch.device) -> tuple[torch.Tensor, list[str]]:
-    rng, moments, captions = Random("encoded scenes"), [], []
-    for _ in tqdm(range(SCENES // 64), "encoding scenes"):
-        images, batch_captions = draw_batch(rng, 64)
-        with torch.autocast(device.type, torch.bfloat16):
-            posterior = vae.encode(images.to(device)).latent_dist
-        moments.append(torch.cat([posterior.mean, posterior.logvar], dim=1).float())
-        captions += batch_captions
-    return torch.cat(moments), captions
-
-
-@torch.no_grad()
-def scaling_factor(vae: AutoencoderKL, device: torch.device) -> float:
-    """One over the standard deviation of some scenes' latents (Rombach et al. 2022, app. G)."""
-    torch.manual_seed(0)
-    images = draw_batch(Random("scaling factor"), 256)[0].to(device)
-    return round(1 / vae.to(device).encode(images).latent_dist.sample().std().item(), 5)
 
 
 def save(denoiser: nn.Module, vae: AutoencoderKL, folder: Path) -> None:

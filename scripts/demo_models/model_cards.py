@@ -7,6 +7,7 @@ import torch
 
 from scripts.demo_models.run import Run
 
+JUDGED = "\n## Judged\n"
 TITLES = {
     "captioner": "Lookalike demo captioner",
     "generator": "Lookalike demo generator",
@@ -19,9 +20,24 @@ BODIES = {
     "generator": (
         "A small but complete `StableDiffusionXLPipeline`: two text encoders and tokenizers,"
         " `text_time` conditioning, `AutoencoderKL`, `EulerDiscreteScheduler` (v prediction). It"
-        " draws 64x64 scenes in the words of `scripts/demo_models/scenes.py`, and nothing else."
+        " draws 128x128 scenes in the words of `scripts/demo_models/scenes.py`, and nothing else."
     ),
 }
+
+
+def record(
+    folder: Path, figures: list[tuple[str, str]], num_inference_steps: int, guidance_scale: float
+) -> None:
+    """Writes what the judges found into the card, in place of what they found before."""
+    card = folder / "README.md"
+    made, _, _ = card.read_text(encoding="utf-8").partition(JUDGED)
+    rows = "".join(f"| {what} | {verdict} |\n" for what, verdict in figures)
+    card.write_text(
+        f"{made}{JUDGED}\n`scripts/evaluate_demo`, on scenes whose combinations of colour, thing"
+        f" and setting were held out of training;\nimages of {num_inference_steps} steps at"
+        f" guidance {guidance_scale:g}:\n\n| what | right |\n|---|---|\n{rows}",
+        encoding="utf-8",
+    )
 
 
 def write(folder: Path, runs: list[Run]) -> None:
@@ -32,8 +48,8 @@ def write(folder: Path, runs: list[Run]) -> None:
         "Trained from random weights on scenes that our own code draws; MIT licence, as the rest\n"
         "of this repository. `scripts/train_demo` repeats it; `scripts/evaluate_demo` judges it."
         "\n\n"
-        "| part | parameters | steps | learning rate | seed | loss, last 100 steps | minutes |\n"
-        "|---|---|---|---|---|---|---|\n"
+        "| part | parameters | steps | batch | learning rate | seed | loss, last 100 | minutes"
+        " |\n|---|---|---|---|---|---|---|---|\n"
         f"{rows}\n\n"
         f"Machine: {_machine(runs[0].device)}, torch {torch.__version__}, bfloat16 autocast,"
         " averaged weights saved in half precision.\n",
@@ -48,6 +64,7 @@ def _row(run: Run) -> str:
         run.name,
         f"{parameters:.1f} M",
         len(run.losses),
+        run.batch,
         f"{run.learning_rate:g}",
         run.seed,
         f"{sum(last) / len(last):.4f}",

@@ -10,13 +10,13 @@ FOLDER = Path("webapp/static/samples")
 SIZE = 256
 CAPTIONS = (
     "a red house by the sea",
-    "an orange tree and a white cat at night",
-    "a yellow car in the desert",
-    "a blue balloon and a green house in the snow",
-    "a purple flower on the grass",
-    "a white boat and a red balloon by the sea",
-    "a black cat and a yellow star at night",
-    "a green tree and an orange car on the grass",
+    "an orange tree left of a white cat at night",
+    "a yellow car in the desert at sunset",
+    "a blue balloon above a green house in the snow",
+    "a big purple flower on the grass",
+    "a white kite above a red boat by the sea under a rainbow",
+    "a black cat in the city in the rain",
+    "a blue star above a purple mushroom left of a yellow duck in the mountains",
 )
 
 

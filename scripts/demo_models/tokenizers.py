@@ -9,10 +9,19 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from transformers import BertTokenizer, CLIPTokenizer
 
-from scripts.demo_models.scenes import COLOURS, KINDS, SETTINGS
+from scripts.demo_models.scenes import (
+    ABOVE,
+    COLOURS,
+    KINDS,
+    LEFT_OF,
+    SETTINGS,
+    SIZES,
+    WEATHERS,
+)
 
 PROMPT_TOKENS = 32
-CAPTION_WORDS = sorted({"a", "an", "and", *COLOURS, *KINDS, *" ".join(SETTINGS).split()})
+PHRASES = ("a an and", LEFT_OF, ABOVE, *SIZES, *COLOURS, *KINDS, *SETTINGS, *WEATHERS)
+CAPTION_WORDS = sorted(set(" ".join(PHRASES).split()))
 
 
 def caption_tokenizer(folder: Path) -> BertTokenizer:

@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
-PIXELS_OF = "image => [image.complete, image.naturalWidth, image.naturalHeight]"
+# Once it is there: the words may be on the page before the pictures are.
+PIXELS_OF = """image => image.decode().then(
+    () => [image.complete, image.naturalWidth, image.naturalHeight])"""
 
 
 def picture(colour: str = "green") -> dict[str, object]:

@@ -25,9 +25,9 @@ def test_a_prompt_becomes_a_file_that_carries_its_parameters(tmp_path: Path):
     file = tmp_path / "out.png"
     done = run("a red house by the sea", "-o", file, "--seed", 3, "--width", 80, *STEPS)
     assert done.returncode == 0, done.stderr
-    assert f"{file}: 80x64, seed 3" in done.stdout
+    assert f"{file}: 80x128, seed 3" in done.stdout
     with Image.open(file) as image:
-        assert image.size == (80, 64)
+        assert image.size == (80, 128)
     parameters = read_parameters(file.read_bytes())
     assert (parameters["Prompt"], parameters["Seed"]) == ("a red house by the sea", "3")
 
@@ -41,7 +41,7 @@ def test_words_that_were_not_read_are_named(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["a house", "-o", "out.png", "--width", "63"], "width must be a multiple of 8 from 16"),
+        (["a house", "-o", "out.png", "--width", "63"], "width must be a multiple of 8 from 32"),
         ([" ", "-o", "out.png"], "prompt is empty"),
         (["a house", "-o", "/nowhere/out.png"], "--output: there is no folder /nowhere"),
         (["a house", "-o", "out.png", "--generator", "models_cache/demo/captioner"], "not SDXL"),
