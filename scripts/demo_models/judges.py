@@ -49,7 +49,7 @@ class ByCaptioner:
 class ByPixels:
     """Geometry and colour of the pixels: no weights, no training."""
 
-    name = "pixels"
+    name = "pixel judge"
 
     def __init__(self) -> None:
         self.judge = PixelJudge()
