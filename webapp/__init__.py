@@ -8,13 +8,15 @@ from webapp.settings import Settings
 
 # What a form may hold beside its picture.
 FORM_BYTES = 64 * 2**10
+# werkzeug's parser holds a whole read of that size, and before it what may be half of a boundary.
+HELD_BACK_BYTES = 4 * 2**10
 
 
 def create_app(settings: Settings, services: Services) -> Flask:
     app = Flask(__name__)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_BYTES,
-        MAX_FORM_MEMORY_SIZE=FORM_BYTES,
+        MAX_FORM_MEMORY_SIZE=FORM_BYTES + HELD_BACK_BYTES,
         MAX_FORM_PARTS=16,
     )
     app.extensions["services"] = services

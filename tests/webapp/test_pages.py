@@ -233,6 +233,10 @@ def test_a_picture_of_exactly_the_size_that_the_form_promises_is_read(by_hand):
     assert upload(client, picture() + bytes(FORM_BYTES)).status_code == 413
 
 
+def test_a_picture_with_line_ends_where_the_parser_reads_on_is_no_long_field(client):
+    assert upload(client, picture() + b"\r\n" * 100_000).status_code == 303
+
+
 @pytest.mark.parametrize(
     "fields", [{"negative_prompt": "x" * 70_000}, {f"field{number}": "x" for number in range(20)}]
 )
