@@ -37,6 +37,11 @@ def test_another_thing_colour_place_or_setting_is_wrong(seen):
     assert not is_shown(ASKED, parse_caption(seen))
 
 
+def test_what_is_beside_another_is_not_above_it():
+    above = parse_caption("a red star above a blue cat at night")
+    assert not is_shown(above, parse_caption("a red star left of a blue cat at night"))
+
+
 def test_an_image_that_shows_no_scene_is_wrong():
     assert not is_shown(ASKED, None)
 
