@@ -104,12 +104,13 @@ class SDXL:
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(0)
         rng = torch.Generator("cpu").manual_seed(request.seed)
-        noise = randn_tensor(self._latent_shape(request), rng, self.device, prompt_embeds.dtype)
+        # In fp32 whatever the model's precision: some torch releases draw other numbers in fp16.
+        noise = randn_tensor(self._latent_shape(request), rng, self.device, torch.float32)
         return Sample(
             request=request,
             scheduler=scheduler,
             timesteps=scheduler.timesteps,
-            latents=noise * scheduler.init_noise_sigma,
+            latents=noise.to(prompt_embeds.dtype) * scheduler.init_noise_sigma,
             prompt_embeds=prompt_embeds,
             add_text_embeds=add_text_embeds,
             add_time_ids=self._add_time_ids(request, prompt_embeds),

@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from models_cache.size import in_words
 
-# What torch and its kernels take before a first tensor is placed, and what no plan may count on.
+# What kernels take at their first use (100 MB on an H200), what the allocator cannot use of what it
+# holds (170 MB), and what a batch of captions takes beside a painting (256 MB).
 RESERVE_BYTES = 600_000_000
 MOST_AT_ONCE = 4  # images: more fill a GPU no better
 
