@@ -19,6 +19,7 @@ from models_cache.device import dtype_on
 from models_cache.device_memory import guarded
 from models_cache.loading import Loading
 from models_cache.parked import Parked
+from models_cache.tensors import check_transformers
 
 Result = TypeVar("Result")
 
@@ -120,6 +121,15 @@ class Blip:
     def _prefix_ids(self, prefix: str) -> list[int]:
         ids: list[int] = self.processor.tokenizer(prefix, add_special_tokens=False).input_ids
         return ids
+
+
+def check_weights(folder: Path) -> None:
+    """Raises WrongCheckpoint, ready to print, where the weights in ``folder`` are not its model's.
+
+    Not while another thread makes or runs a model.
+    """
+    files = layout.weight_files(folder, Family.BLIP)["captioner"]
+    check_transformers(BlipForConditionalGeneration, folder, files)
 
 
 def loading(folder: Path, name: str) -> Loading:

@@ -17,6 +17,7 @@ from models_cache.device import dtype_on, vae_dtype
 from models_cache.geometry import read_geometry
 from models_cache.layout import WrongCheckpoint
 from models_cache.loading import Loading
+from models_cache.tensors import check_diffusers, check_transformers
 
 TEXT_ENCODERS = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
 # The largest last: what is wrong with a small one is found at once.
@@ -37,6 +38,16 @@ SAMPLERS = {
 def loading(folder: Path, name: str) -> Loading:
     """The files that ``load_pipeline`` will map."""
     return Loading(name, layout.weight_files(folder, Family.SDXL))
+
+
+def check_weights(folder: Path) -> None:
+    """Raises WrongCheckpoint, ready to print, where the weights in ``folder`` are not its models'.
+
+    Not while another thread makes or runs a model.
+    """
+    for name, files in layout.weight_files(folder, Family.SDXL).items():
+        check = check_transformers if name in TEXT_ENCODERS else check_diffusers
+        check(COMPONENTS[name], folder / name, files)
 
 
 def load_pipeline(

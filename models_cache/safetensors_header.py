@@ -27,12 +27,17 @@ def check(path: Path) -> None:
     _check_size(size, LENGTH_BYTES + len(header) + _tensor_bytes(header), exactly=True)
 
 
-def parameters(path: Path) -> int:
-    """How many numbers the file's tensors hold. For a file that ``check`` has passed."""
+def shapes(path: Path) -> dict[str, list[int]]:
+    """Of the file's tensors, by name. For a file that ``check`` has passed."""
     header, _ = _read(path)
     tensors = json.loads(header)
     tensors.pop("__metadata__", None)
-    return sum(math.prod(tensor["shape"]) for tensor in tensors.values())
+    return {name: tensor["shape"] for name, tensor in tensors.items()}
+
+
+def parameters(path: Path) -> int:
+    """How many numbers the file's tensors hold. For a file that ``check`` has passed."""
+    return sum(map(math.prod, shapes(path).values()))
 
 
 def _read(path: Path) -> tuple[bytes, int]:

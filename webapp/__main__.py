@@ -93,6 +93,9 @@ class Models:
         reading = captioner.blip.loading(words.folder, words.checkpoint.name)
         painting = generator.pipeline.loading(paints.folder, paints.checkpoint.name)
         info = read_model_info(paints.folder, paints.checkpoint.name, defaults(paints))
+        # While no other thread makes a model, and before anything listens.
+        captioner.blip.check_weights(words.folder)
+        generator.pipeline.check_weights(paints.folder)
         placing = Placing(2)
         return cls(
             captioner.deferred.Deferred(lambda: load_captioner(words, placement, reading, placing)),

@@ -82,15 +82,25 @@ def test_damaged_models_are_named_before_anything_listens(tmp_path: Path, damage
     assert "Traceback" not in done.stderr
 
 
-def test_weights_that_do_not_fit_their_config_end_the_server_that_had_begun(tmp_path: Path):
-    """Only loading finds that out, when the server listens already."""
+def test_weights_that_do_not_fit_their_config_are_named_before_anything_listens(tmp_path: Path):
     folder = tmp_path / "generator"
     shutil.copytree("models_cache/demo/generator", folder)
     config = folder / "text_encoder" / "config.json"
     config.write_text(config.read_text().replace('"hidden_size": 96', '"hidden_size": 48'))
     done = serve("--generator", str(folder), "--port", "0", "--api-port", "0")
+    assert f"{folder / 'text_encoder'} do not fit the config beside them" in done.stderr
+    assert (done.stdout, done.returncode) == ("", 2)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_that_fails_while_it_loads_ends_the_server_that_had_begun(tmp_path: Path):
+    """Only loading finds out that a tokenizer makes nothing of words."""
+    folder = tmp_path / "captioner"
+    shutil.copytree("models_cache/demo/captioner", folder)
+    (folder / "tokenizer.json").write_text("{}")
+    done = serve("--captioner", str(folder), "--port", "0", "--api-port", "0")
     assert "The page:" in done.stdout
-    assert "the generator could not be loaded" in done.stderr
+    assert "the captioner could not be loaded" in done.stderr
     assert done.returncode == 1
 
 
