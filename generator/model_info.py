@@ -3,7 +3,12 @@
 import secrets
 from dataclasses import dataclass
 
-from generator.request import GenerationRequest, InvalidRequest, check_whole_number
+from generator.request import (
+    MAX_STEPS,
+    GenerationRequest,
+    InvalidRequest,
+    check_whole_number,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,10 @@ SDXL_BASE = Defaults(num_inference_steps=30, guidance_scale=5.0)
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Sizes are pixels. ``sampler`` is the name that image tools know the scheduler by."""
+    """Sizes are pixels. ``sampler`` is the name that image tools know the scheduler by.
+
+    ``most_steps`` is the largest ``num_inference_steps`` that the scheduler can take.
+    """
 
     name: str
     sampler: str
@@ -29,6 +37,7 @@ class ModelInfo:
     size_multiple: int
     num_inference_steps: int
     guidance_scale: float
+    most_steps: int = MAX_STEPS
 
     def request(self, prompt: str, /, **wishes: object) -> GenerationRequest:
         """A request that this checkpoint can serve; what is not wished for takes its default.
@@ -51,6 +60,7 @@ class ModelInfo:
                 fields[name] = value
         self._check_size("width", fields["width"])
         self._check_size("height", fields["height"])
+        check_whole_number("num_inference_steps", fields["num_inference_steps"], 1, self.most_steps)
         return GenerationRequest(prompt, **fields)  # type: ignore[arg-type]
 
     def _check_size(self, field: str, value: object) -> None:

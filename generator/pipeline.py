@@ -1,5 +1,6 @@
 """The SDXL pipeline from a folder: each component straight to the device that it is to run on."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +11,21 @@ from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionM
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from generator.model_info import Defaults, ModelInfo
+from generator.sampler_names import sampler_name
+from generator.schedulers import make_scheduler, most_steps
 from models_cache import layout
 from models_cache.catalog import Family
 from models_cache.checkpoint_file import read_json
 from models_cache.device import dtype_on, vae_dtype
-from models_cache.geometry import read_geometry
+from models_cache.geometry import Geometry, read_geometry
 from models_cache.layout import WrongCheckpoint
 from models_cache.loading import Loading
 from models_cache.tensors import check_diffusers, check_transformers
 
 TEXT_ENCODERS = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
+LATENT_CHANNELS = 4  # what diffusers takes where a config does not say
 # The largest last: what is wrong with a small one is found at once.
 COMPONENTS = {**TEXT_ENCODERS, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
-
-# What image tools call diffusers' schedulers; others go by their class.
-SAMPLERS = {
-    "EulerDiscreteScheduler": "Euler",
-    "EulerAncestralDiscreteScheduler": "Euler a",
-    "DPMSolverMultistepScheduler": "DPM++ 2M",
-    "HeunDiscreteScheduler": "Heun",
-    "DDIMScheduler": "DDIM",
-    "UniPCMultistepScheduler": "UniPC",
-    "LCMScheduler": "LCM",
-}
 
 
 def loading(folder: Path, name: str) -> Loading:
@@ -81,30 +74,42 @@ def load_pipeline(
 def read_model_info(folder: Path, name: str, defaults: Defaults) -> ModelInfo:
     """What the checkpoint's own configs say it draws, before any weight is loaded.
 
-    Raises WrongCheckpoint where they do not say, or say what cannot be served.
+    Raises WrongCheckpoint, ready to print, where they do not say, or say what cannot be served.
     """
-    unet = read_json(folder / "unet" / "config.json")
-    if unet.get("time_cond_proj_dim"):
+    unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
+    if reason := _why_not(unet, vae):
         raise WrongCheckpoint(
-            f"{folder} cannot be served: its UNet takes the guidance scale as an input, as latent"
-            " consistency models do. Name another folder or hub id."
+            f"{folder} cannot be served: {reason}. Name another folder or hub id."
         )
-    geometry = read_geometry(folder)
-    scheduler = read_json(folder / "model_index.json")["scheduler"][1]
-    return model_info(geometry.default_side, geometry.scale, scheduler, name, defaults)
+    scheduler = make_scheduler(folder, defaults.num_inference_steps)
+    return model_info(read_geometry(folder), scheduler, name, defaults)
 
 
-def model_info(
-    size: int, vae_scale_factor: int, scheduler: str, name: str, defaults: Defaults
-) -> ModelInfo:
-    """``size`` is the default image's side in pixels; ``scheduler`` is a class's name."""
+def model_info(geometry: Geometry, scheduler: Any, name: str, defaults: Defaults) -> ModelInfo:
+    size, steps = geometry.default_side, most_steps(scheduler)
     return ModelInfo(
         name=name,
-        sampler=SAMPLERS.get(scheduler, scheduler.removesuffix("Scheduler")),
+        sampler=sampler_name(type(scheduler).__name__, scheduler.config),
         default_size=size,
         smallest_size=max(8, size // 4),
         largest_size=size * 2,
-        size_multiple=max(8, vae_scale_factor),
-        num_inference_steps=defaults.num_inference_steps,
+        size_multiple=max(8, geometry.scale),
+        num_inference_steps=min(defaults.num_inference_steps, steps),
         guidance_scale=defaults.guidance_scale,
+        most_steps=steps,
     )
+
+
+def _why_not(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> str | None:
+    """Why these configs are of no model that paints from words alone."""
+    if unet.get("time_cond_proj_dim"):
+        return "its UNet takes the guidance scale as an input, as latent consistency models do"
+    channels = vae.get("latent_channels", LATENT_CHANNELS)
+    takes, gives = (unet.get(f"{way}_channels", LATENT_CHANNELS) for way in ("in", "out"))
+    if takes == 2 * channels + 1:
+        return f"its UNet takes {takes} channels: it is for inpainting, and asks for a mask"
+    if takes == 2 * channels:
+        return f"its UNet takes {takes} channels: it is for changing a picture that is given"
+    if (takes, gives) != (channels, channels):
+        return f"its UNet takes {takes} channels and gives {gives}, and its VAE has {channels}"
+    return None

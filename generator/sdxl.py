@@ -22,6 +22,7 @@ from generator.request import GenerationRequest
 from generator.sample import Sample
 from generator.unseen_words import unseen_words
 from models_cache.device_memory import guarded
+from models_cache.geometry import Geometry
 from models_cache.parked import Parked
 
 
@@ -48,13 +49,9 @@ class SDXL:
         encoders = [pipeline.text_encoder, pipeline.text_encoder_2]
         for module in (pipeline.unet, pipeline.vae, *encoders):
             module.eval().requires_grad_(False)
-        self.info = model_info(
-            pipeline.default_sample_size * pipeline.vae_scale_factor,
-            pipeline.vae_scale_factor,
-            type(pipeline.scheduler).__name__,
-            name,
-            defaults,
-        )
+        # Not diffusers' default_sample_size, which multiplies a list as lists are.
+        geometry = Geometry.of(pipeline.unet.config, pipeline.vae.config)
+        self.info = model_info(geometry, pipeline.scheduler, name, defaults)
         self._turns = turns or nullcontext()
         self._encoders = Parked(encoders, self.device) if turns else nullcontext()
         self._decoder = Decoder(pipeline.vae)
@@ -80,14 +77,15 @@ class SDXL:
         """Runs every part once: the first request is to find no lazy initialisation left.
 
         On CUDA at the default size, as each size may have kernels of its own; on a CPU at the
-        smallest, as SDXL's default takes minutes there.
+        smallest, as SDXL's default takes minutes there. Raises what any part raises.
         """
         is_fast = self.device.type == "cuda"
         side = self.info.default_size if is_fast else self.info.smallest_size
         size = {"width": side, "height": side}
         sample = self.prepare(self.info.request("warm", num_inference_steps=1, seed=0, **size))
         while not sample.is_denoised:
-            self.denoise([sample])
+            for error in self.denoise([sample]).values():
+                raise error
         self.decode(sample)
 
     def prepare(self, request: GenerationRequest) -> Sample:

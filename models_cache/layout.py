@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from models_cache import weight_names
 from models_cache.catalog import Family
 from models_cache.checkpoint_file import (
     DamagedFile,
@@ -11,6 +12,7 @@ from models_cache.checkpoint_file import (
     read_json_if_there,
     read_text,
 )
+from models_cache.weight_names import DIFFUSERS_WEIGHTS, TRANSFORMERS_WEIGHTS
 
 # What the first file may call the checkpoint: its class, or for want of that its model_type.
 CLASS_NAMES = {
@@ -18,8 +20,6 @@ CLASS_NAMES = {
     Family.SDXL: ("StableDiffusionXLPipeline",),
 }
 FIRST_FILES = {Family.BLIP: "config.json", Family.SDXL: "model_index.json"}
-TRANSFORMERS_WEIGHTS = "model"
-DIFFUSERS_WEIGHTS = "diffusion_pytorch_model"
 # The UNet first: it decides the variant, and as the largest is what a cut download lacks.
 SDXL_WEIGHTS = {
     "unet": DIFFUSERS_WEIGHTS,
@@ -27,6 +27,7 @@ SDXL_WEIGHTS = {
     "text_encoder": TRANSFORMERS_WEIGHTS,
     "text_encoder_2": TRANSFORMERS_WEIGHTS,
 }
+SDXL_CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
 SDXL_TOKENIZERS = ("tokenizer", "tokenizer_2")
 LIBRARIES = ("diffusers", "transformers")
 PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
@@ -63,8 +64,19 @@ def check_family(folder: Path, family: Family, name: str | None = None) -> None:
 
 
 def variant(folder: Path) -> str | None:
-    """Which variant of the weights in ``folder`` to load: "fp16", or None for the plain ones."""
-    return "fp16" if any(folder.glob("*.fp16*.safetensors")) else None
+    """Which variant of a BLIP's weights to load: "fp16", or None for the plain ones."""
+    return weight_names.variant(_names(folder), TRANSFORMERS_WEIGHTS)
+
+
+def component_variant(folder: Path, component: str) -> str | None:
+    """The same for a component of an SDXL ``folder``.
+
+    The UNet decides, as the largest, what is looked for first; a component that has only the other
+    is loaded from that.
+    """
+    has_half = weight_names.variant(_names(folder / "unet"), SDXL_WEIGHTS["unet"])
+    names = _names(folder / component)
+    return weight_names.variant(names, SDXL_WEIGHTS[component], half_first=bool(has_half))
 
 
 def weight_files(folder: Path, family: Family) -> dict[str, list[Path]]:
@@ -74,22 +86,14 @@ def weight_files(folder: Path, family: Family) -> dict[str, list[Path]]:
     """
     if family is Family.BLIP:
         return {"captioner": _files(folder, TRANSFORMERS_WEIGHTS, variant(folder))}
-    is_half = variant(folder / "unet") is not None
     return {
-        # diffusers takes the plain weights of a component that lacks the variant.
-        component: _files(
-            folder / component, name, variant(folder / component) if is_half else None
-        )
+        component: _files(folder / component, name, component_variant(folder, component))
         for component, name in SDXL_WEIGHTS.items()
     }
 
 
-def component_variant(folder: Path, component: str) -> str | None:
-    """The same for a component of an SDXL ``folder``; its UNet decides, as in diffusers.
-
-    A component that lacks the variant is loaded from its plain weights.
-    """
-    return variant(folder / component) if variant(folder / "unet") else None
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("*.safetensors*")}
 
 
 def _class_name(folder: Path, family: Family) -> str:
@@ -120,7 +124,7 @@ def _check_blip(folder: Path) -> None:
 
 
 def _check_sdxl(folder: Path) -> None:
-    _check_brings_no_code(folder / "model_index.json")
+    _check_components(folder / "model_index.json")
     read_json(folder / "scheduler" / "scheduler_config.json")
     for tokenizer in SDXL_TOKENIZERS:
         # Without it the second tokenizer would pad with another token, and say nothing.
@@ -131,16 +135,30 @@ def _check_sdxl(folder: Path) -> None:
     _check_weights(folder, Family.SDXL)
 
 
-def _check_brings_no_code(model_index: Path) -> None:
+def _check_components(model_index: Path) -> None:
     components = read_json(model_index)
     for component in ("scheduler", *SDXL_TOKENIZERS, *SDXL_WEIGHTS):
-        match components.get(component):
-            case [library, str()] if library in LIBRARIES:
-                continue
-        raise WrongCheckpoint(
-            f"{model_index} does not say that {component} is a class of diffusers or transformers,"
-            " and code that comes with a checkpoint is not run"
-        )
+        _check_component(model_index, component, components.get(component))
+
+
+def _check_component(model_index: Path, component: str, value: object) -> None:
+    match value:
+        case [None, None] | None:
+            raise WrongCheckpoint(
+                f"{model_index} has no {component}: an SDXL refiner, or a part of a model, cannot"
+                " paint from words alone"
+            )
+        case [library, str(name)] if library in LIBRARIES:
+            if name != SDXL_CLASSES.get(component, name):
+                raise WrongCheckpoint(
+                    f"{model_index} names {name} as its {component}, and only"
+                    f" {SDXL_CLASSES[component]} is served"
+                )
+        case _:
+            raise WrongCheckpoint(
+                f"{model_index} does not say that {component} is a class of diffusers or"
+                " transformers, and code that comes with a checkpoint is not run"
+            )
 
 
 def _check_tokenizer(folder: Path, *vocabulary: str) -> None:
@@ -161,15 +179,12 @@ def _check_weights(folder: Path, family: Family) -> None:
             check_safetensors(file)
 
 
-def _files(folder: Path, name: str, variant: str | None) -> list[Path]:
-    suffix = f".{variant}" if variant else ""
-    single = folder / f"{name}{suffix}.safetensors"
-    index = folder / f"{name}.safetensors.index{suffix}.json"
-    # Where there are both, transformers opens the single file and diffusers the index.
-    if index.is_file() and not (name == TRANSFORMERS_WEIGHTS and single.is_file()):
-        return _shards(index)
-    _require(folder, single.name, f"{name}.fp16.safetensors")
-    return [single]
+def _files(folder: Path, stem: str, variant: str | None) -> list[Path]:
+    if weight_names.is_sharded(_names(folder), stem, variant):
+        return _shards(folder / weight_names.index(stem, variant))
+    name = weight_names.single(stem, variant)
+    _require(folder, name, weight_names.single(stem, weight_names.HALF))
+    return [folder / name]
 
 
 def _shards(index: Path) -> list[Path]:

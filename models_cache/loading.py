@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Barrier, Lock
+from threading import Barrier, BrokenBarrierError, Lock
 
 BLOCK_BYTES = 8 * 2**20
 
@@ -46,6 +46,10 @@ class Loading:
         self.stage = ""
 
 
+class OtherModelFailed(Exception):
+    """Another model could not be made; nothing is wrong with this one."""
+
+
 class Placing:
     """Models are made one at a time, and none computes before the last of them is made.
 
@@ -62,7 +66,7 @@ class Placing:
     def __call__(self, loading: Loading) -> Iterator[None]:
         """Reads a model's files, side by side with others', then is around its making.
 
-        Raises BrokenBarrierError where another's failed.
+        Raises OtherModelFailed where another's failed.
         """
         try:
             loading.read()
@@ -73,7 +77,10 @@ class Placing:
             self._all_made.abort()
             raise
         loading.stage = "waiting for the other model"
-        self._all_made.wait()
+        try:
+            self._all_made.wait()
+        except BrokenBarrierError:
+            raise OtherModelFailed from None
         loading.stage = "warming up"
 
 

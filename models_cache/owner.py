@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from threading import Thread
 
+from models_cache.loading import OtherModelFailed
+
 log = logging.getLogger(__name__)
 
 
@@ -43,8 +45,9 @@ class Owner:
     def _work(self, load: Callable[[], None], on_failure: Callable[[], None]) -> None:
         try:
             load()
-        except Exception:
-            log.exception("the %s could not be loaded", self.name)
+        except Exception as error:
+            if not isinstance(error, OtherModelFailed):  # whose own thread says why
+                log.exception("the %s could not be loaded", self.name)
             self._end(f"The {self.name} could not be loaded: the server's log says why.")
             on_failure()
             return

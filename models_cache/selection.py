@@ -1,23 +1,18 @@
 """Which files of a repository loading needs, told by their names."""
 
-import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from models_cache import weight_names
 from models_cache.catalog import Family
 from models_cache.layout import (
     FIRST_FILES,
     PICKLES,
     SDXL_TOKENIZERS,
     SDXL_WEIGHTS,
-    TRANSFORMERS_WEIGHTS,
     WrongCheckpoint,
 )
-
-# Whole or in shards; "fp16" stands before or after the number of the shard. Other variants, as
-# non_ema, are not loaded.
-WEIGHTS = r"{name}(\.fp16)?(-\d+-of-\d+)?(\.fp16)?\.safetensors"
-HALF = ".fp16"
+from models_cache.weight_names import HALF, TRANSFORMERS_WEIGHTS
 
 
 def needed(paths: Iterable[str], family: Family) -> tuple[str, ...]:
@@ -37,21 +32,19 @@ def needed(paths: Iterable[str], family: Family) -> tuple[str, ...]:
 
 def _blip(there: list[PurePosixPath]) -> list[PurePosixPath]:
     root = [path for path in there if len(path.parts) == 1]
-    weights = _weights(root, "", TRANSFORMERS_WEIGHTS, may_be_half=True)
-    return _texts(root) + weights
+    return _texts(root) + _weights(root, "", TRANSFORMERS_WEIGHTS)
 
 
 def _sdxl(there: list[PurePosixPath]) -> list[PurePosixPath]:
     chosen = [PurePosixPath(FIRST_FILES[Family.SDXL])]
-    # Without fp16 weights of the UNet, the loaders open the plain ones everywhere.
-    is_half = False
+    has_half = False
     for component in ("scheduler", *SDXL_TOKENIZERS, *SDXL_WEIGHTS):
         inside = [path for path in there if path.parts[:-1] == (component,)]
         chosen += _texts(inside)
-        if component in SDXL_WEIGHTS:
-            is_unet = component == "unet"
-            weights = _weights(inside, component, SDXL_WEIGHTS[component], is_half or is_unet)
-            is_half = is_half or (is_unet and HALF in weights[0].name)
+        if stem := SDXL_WEIGHTS.get(component):
+            # The UNet, which comes first, decides what is looked for first everywhere.
+            weights = _weights(inside, component, stem, has_half or component == "unet")
+            has_half = has_half or (component == "unet" and HALF in weights[0].name)
             chosen += weights
     return chosen
 
@@ -61,15 +54,16 @@ def _texts(inside: list[PurePosixPath]) -> list[PurePosixPath]:
 
 
 def _weights(
-    inside: list[PurePosixPath], component: str, name: str, may_be_half: bool
+    inside: list[PurePosixPath], component: str, stem: str, half_first: bool = True
 ) -> list[PurePosixPath]:
-    pattern = re.compile(WEIGHTS.format(name=name))
-    found = [path for path in inside if pattern.fullmatch(path.name)]
-    half = [path for path in found if HALF in path.name]
-    chosen = half if half and may_be_half else [path for path in found if path not in half]
+    names = {path.name for path in inside}
+    variant = weight_names.variant(names, stem, half_first)
+    chosen = {weight_names.single(stem, variant)} & names
+    if weight_names.is_sharded(names, stem, variant):
+        chosen = set(weight_names.shards(names, stem, variant))
     if not chosen:
-        raise WrongCheckpoint(_why_not(inside, component, name))
-    return chosen
+        raise WrongCheckpoint(_why_not(inside, component, stem))
+    return [path for path in inside if path.name in chosen]
 
 
 def _why_not(inside: list[PurePosixPath], component: str, name: str) -> str:

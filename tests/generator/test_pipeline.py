@@ -18,6 +18,8 @@ def write_configs(folder: Path, unet: dict[str, object], vae: dict[str, object])
         (folder / name / "config.json").write_text(json.dumps(config))
     scheduler = ["diffusers", "EulerAncestralDiscreteScheduler"]
     (folder / "model_index.json").write_text(json.dumps({"scheduler": scheduler}))
+    (folder / "scheduler").mkdir()
+    (folder / "scheduler" / "scheduler_config.json").write_text("{}")
     return folder
 
 
@@ -47,3 +49,23 @@ def test_configs_that_say_nothing_are_refused_in_words(tmp_path):
     folder = write_configs(tmp_path, {}, {})
     with pytest.raises(WrongCheckpoint, match="its configs do not say what sizes it has"):
         read_model_info(folder, "empty", SDXL_BASE)
+
+
+@pytest.mark.parametrize(
+    ("unet", "why"),
+    [
+        ({"in_channels": 9}, "takes 9 channels: it is for inpainting, and asks for a mask"),
+        ({"in_channels": 8}, "takes 8 channels: it is for changing a picture that is given"),
+        ({"in_channels": 5}, "takes 5 channels and gives 4, and its VAE has 4"),
+        ({"in_channels": 4, "out_channels": 8}, "takes 4 channels and gives 8"),
+    ],
+)
+def test_an_unet_that_paints_from_more_than_words_is_refused_in_words(tmp_path, unet, why):
+    folder = write_configs(tmp_path, unet, VAE)
+    with pytest.raises(WrongCheckpoint, match=f"^{folder} cannot be served: its UNet {why}"):
+        read_model_info(folder, "other", SDXL_BASE)
+
+
+def test_a_size_may_be_a_list(tmp_path):
+    folder = write_configs(tmp_path, {"sample_size": [96, 64]}, {**VAE, "sample_size": [512, 256]})
+    assert read_model_info(folder, "wide", SDXL_BASE).default_size == 768

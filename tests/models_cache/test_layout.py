@@ -123,12 +123,43 @@ def test_a_component_without_the_variant_may_have_plain_weights(sdxl):
     layout.check(sdxl, Family.SDXL)
 
 
-def test_a_variant_that_only_another_component_has_does_not_count(tmp_path):
-    """The UNet decides: without its fp16 weights, loading opens the plain ones everywhere."""
+def test_a_component_that_has_one_variant_alone_is_loaded_from_that(tmp_path):
+    """diffusers does so, whichever the UNet has."""
     sdxl = write_sdxl(tmp_path, variant="")
     weights = sdxl / "vae" / "diffusion_pytorch_model.safetensors"
-    weights.rename(sdxl / "vae" / "diffusion_pytorch_model.fp16.safetensors")
-    with pytest.raises(MissingFile, match=r"vae/diffusion_pytorch_model\.safetensors"):
+    half = weights.rename(sdxl / "vae" / "diffusion_pytorch_model.fp16.safetensors")
+    layout.check(sdxl, Family.SDXL)
+    assert layout.weight_files(sdxl, Family.SDXL)["vae"] == [half]
+    assert layout.component_variant(sdxl, "vae") == "fp16"
+    assert layout.component_variant(sdxl, "unet") is None
+
+
+def test_other_variants_beside_the_weights_do_not_count(tmp_path):
+    sdxl = write_sdxl(tmp_path, variant="")
+    for variant in ("non_ema.fp16", "non_ema", "bf16"):
+        (sdxl / "unet" / f"diffusion_pytorch_model.{variant}.safetensors").write_bytes(b"other")
+    layout.check(sdxl, Family.SDXL)
+    assert layout.component_variant(sdxl, "unet") is None
+
+
+@pytest.mark.parametrize(
+    ("component", "value", "why"),
+    [
+        ("text_encoder", None, "has no text_encoder: an SDXL refiner"),
+        ("text_encoder", [None, None], "has no text_encoder: an SDXL refiner"),
+        ("vae", ["diffusers", "AutoencoderTiny"], "AutoencoderTiny as its vae, and only Autoenc"),
+        ("unet", ["diffusers", "UNetMotionModel"], "UNetMotionModel as its unet, and only UNet2D"),
+        ("unet", None, "has no unet: an SDXL refiner, or a part of a model"),
+        ("vae", ["my_code", "MyVAE"], "does not say that vae is a class of diffusers or"),
+    ],
+)
+def test_components_that_are_not_sdxl_s_are_refused_with_the_reason(
+    tmp_path, component, value, why
+):
+    sdxl = write_sdxl(tmp_path)
+    index = json.loads((sdxl / "model_index.json").read_text())
+    write(sdxl / "model_index.json", {**index, component: value})
+    with pytest.raises(WrongCheckpoint, match=why):
         layout.check(sdxl, Family.SDXL)
 
 
@@ -226,7 +257,7 @@ def test_a_relative_of_sdxl_is_not_sdxl(sdxl):
         layout.check(sdxl, Family.SDXL)
 
 
-@pytest.mark.parametrize("entry", [["my_unet", "MyUNet"], [None, None], None, "unet"])
+@pytest.mark.parametrize("entry", [["my_unet", "MyUNet"], "unet", ["diffusers"]])
 def test_a_component_that_is_no_library_class_is_refused(sdxl, entry):
     model_index = json.loads((sdxl / "model_index.json").read_text())
     write(sdxl / "model_index.json", model_index | {"unet": entry})
@@ -273,7 +304,9 @@ def test_a_pickle_beside_whole_weights_does_no_harm(blip):
         ("model.safetensors", None),
         ("model-00001-of-00002.safetensors", None),
         ("model.fp16.safetensors", "fp16"),
-        ("model.fp16-00001-of-00002.safetensors", "fp16"),
+        ("model.safetensors.index.fp16.json", "fp16"),
+        ("model.safetensors.index.json", None),
+        ("model.non_ema.fp16.safetensors", None),
         ("model.fp16.bin", None),
     ],
 )

@@ -1,12 +1,11 @@
 """Progress is of bytes that were read, and each is read once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import BrokenBarrierError
 
 import pytest
 
 from models_cache import loading
-from models_cache.loading import Loading, Placing
+from models_cache.loading import Loading, OtherModelFailed, Placing
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def test_where_one_fails_the_other_does_not_wait_for_ever(progress):
     with ThreadPoolExecutor(2) as threads:
         failed, other = threads.submit(fail), threads.submit(succeed)
     assert isinstance(failed.exception(), RuntimeError)
-    assert isinstance(other.exception(), BrokenBarrierError)
+    assert isinstance(other.exception(), OtherModelFailed)
 
 
 def test_where_the_files_of_one_cannot_be_read_the_other_does_not_wait_either(progress):
@@ -103,7 +102,7 @@ def test_where_the_files_of_one_cannot_be_read_the_other_does_not_wait_either(pr
     with ThreadPoolExecutor(2) as threads:
         failed, other = threads.submit(load, broken), threads.submit(load, progress)
     assert isinstance(failed.exception(), FileNotFoundError)
-    assert isinstance(other.exception(), BrokenBarrierError)
+    assert isinstance(other.exception(), OtherModelFailed)
 
 
 def test_one_alone_waits_for_nobody(progress):

@@ -2,6 +2,7 @@
 
 import threading
 
+from models_cache.loading import OtherModelFailed
 from models_cache.owner import Owner, nothing
 
 SECONDS = 10
@@ -61,3 +62,16 @@ def test_a_failure_is_logged_told_and_nothing_runs(caplog):
     assert not owner.is_ready
     assert "the painter could not be loaded" in caplog.text
     assert "a tensor of another shape" in caplog.text
+
+
+def test_who_waited_for_another_that_failed_is_not_blamed(caplog):
+    log: list[str] = []
+
+    def fail() -> None:
+        raise OtherModelFailed
+
+    owner = Owner("painter", lambda: log.append("run"), log.append)
+    owner.start(fail, lambda: log.append("failed"))
+    owner.join()
+    assert log == ["The painter could not be loaded: the server's log says why.", "failed"]
+    assert caplog.text == ""
