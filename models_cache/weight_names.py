@@ -6,6 +6,7 @@ from collections.abc import Collection
 TRANSFORMERS_WEIGHTS = "model"
 DIFFUSERS_WEIGHTS = "diffusion_pytorch_model"
 HALF = "fp16"
+BFLOAT = "bf16"
 
 Variant = str | None
 
@@ -21,11 +22,12 @@ def index(stem: str, variant: Variant) -> str:
 
 
 def variant(names: Collection[str], stem: str, half_first: bool = True) -> Variant:
-    """HALF or None, which is the plain weights: the first of them that is there, or None.
+    """HALF, None for the plain weights, or BFLOAT: the first of them that is there, or None.
 
-    Other variants, as non_ema, are not loaded.
+    ``half_first`` says whether HALF goes before the plain weights. Other variants, as non_ema, are
+    not loaded.
     """
-    order = (HALF, None) if half_first else (None, HALF)
+    order = (HALF, None, BFLOAT) if half_first else (None, HALF, BFLOAT)
     there = (each for each in order if {single(stem, each), index(stem, each)} & set(names))
     return next(there, None)
 
@@ -42,10 +44,9 @@ def shards(names: Collection[str], stem: str, variant: Variant) -> list[str]:
 
     The index alone is sure to know them; where it is not at hand, this is what they are called.
     """
-    numbered = re.compile(rf"{stem}(\.{HALF})?-\d+-of-\d+(\.{HALF})?\.safetensors")
-    found = [name for name in sorted(names) if numbered.fullmatch(name)]
-    own = [name for name in found if (f".{HALF}" in name) == (variant == HALF)]
-    return own or found
+    own = re.escape(_suffix(variant))
+    numbered = re.compile(rf"{stem}({own}-\d+-of-\d+|-\d+-of-\d+{own})\.safetensors")
+    return [name for name in sorted(names) if numbered.fullmatch(name)]
 
 
 def _suffix(variant: Variant) -> str:

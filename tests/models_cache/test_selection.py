@@ -40,15 +40,16 @@ def test_without_it_the_plain_weights_are_taken_everywhere():
 
 
 @pytest.mark.parametrize(
-    "shards",
+    ("shard", "variant"),
     [
-        ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"],
-        ["model.fp16-00001-of-00002.safetensors", "model.fp16-00002-of-00002.safetensors"],
-        ["model-00001-of-00002.fp16.safetensors", "model-00002-of-00002.fp16.safetensors"],
+        ("model-0000{}-of-00002.safetensors", ""),
+        ("model.fp16-0000{}-of-00002.safetensors", ".fp16"),
+        ("model-0000{}-of-00002.fp16.safetensors", ".fp16"),
     ],
 )
-def test_all_shards_and_their_index_are_taken(shards):
-    files = [*BLIP[:-1], *shards, "model.safetensors.index.json"]
+def test_all_shards_and_their_index_are_taken(shard, variant):
+    index = f"model.safetensors.index{variant}.json"
+    files = [*BLIP[:-1], shard.format(1), shard.format(2), index]
     assert sorted(needed(files, Family.BLIP)) == sorted(files)
 
 

@@ -22,6 +22,8 @@ INDEX = ["model.safetensors.index.json", "diffusion_pytorch_model.safetensors.in
         (["model.safetensors", "model.fp16.safetensors"], True, "fp16"),
         (["model.safetensors", "model.fp16.safetensors"], False, None),
         (["model.fp16.safetensors"], False, "fp16"),
+        (["model.bf16.safetensors"], True, "bf16"),
+        (["model.bf16.safetensors", "model.safetensors"], True, None),
         (["model.safetensors.index.fp16.json"], True, "fp16"),
         (["model.safetensors", "model.non_ema.fp16.safetensors"], True, None),
         (["model.safetensors", "other_model.fp16.safetensors"], True, None),
