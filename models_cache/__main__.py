@@ -1,14 +1,13 @@
 """Fetches, verifies and lists checkpoints. ``scripts/download_models`` runs it."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# Before any import that reads it: huggingface_hub would tell the hub more than what is wanted, and
-# ask it for more.
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+from models_cache import environment
+
+environment.prepare(online=True)
 
 from models_cache import catalog, inventory, remedy, size
 from models_cache.catalog import ROLES, Checkpoint

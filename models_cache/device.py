@@ -1,11 +1,11 @@
 """Which device the models go to, and in which precision.  [torch]"""
 
-import os
 from pathlib import Path
 
 import torch
 
 from models_cache.checkpoint_file import read_json
+from models_cache.cores import usable_cores
 
 AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
 
@@ -19,7 +19,7 @@ def pick_device(name: str) -> torch.device:
 
     Computes from then on with no more threads than this process has cores.
     """
-    _fit_threads()
+    fit_threads()
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     known = ["cpu", *(f"cuda:{place}" for place in range(torch.cuda.device_count()))]
@@ -28,14 +28,13 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _fit_threads() -> None:
+def fit_threads() -> None:
     """torch counts the machine's cores, of which a container may have a few.
 
-    Threads that wait for one another on the same core spin: two on one took thirty times as long.
+    Threads that wait for one another take turns there: two with a quota of one core took twice as
+    long as one.
     """
-    if hasattr(os, "sched_getaffinity"):
-        usable = len(os.sched_getaffinity(0))
-        torch.set_num_threads(min(torch.get_num_threads(), usable))
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
 def dtype_on(device: torch.device) -> torch.dtype:

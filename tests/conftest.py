@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from models_cache import environment
+
+environment.prepare(online=True)  # for the hub on this machine, which tests bring themselves
+
 OUR_THREADS = ("generator", "captioner", "server", "waitress")
 
 FAST = "not (tiny or demo or browser or gpu or slow)"

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from threading import BoundedSemaphore, Event
 from typing import NoReturn
 
-# Before any import that reads them: with the weights at hand nothing is ever looked up.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+from models_cache import environment
+
+environment.prepare()
 
 import captioner.blip
 import captioner.deferred

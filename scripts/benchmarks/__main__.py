@@ -1,16 +1,14 @@
 """Measures the engines beside the plain libraries, the web beside the engines, and the start."""
 
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-# Before any import that reads them: with the weights at hand nothing is ever looked up.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+from models_cache import environment
+
+environment.prepare()
 
 import torch
 

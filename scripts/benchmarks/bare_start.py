@@ -3,24 +3,26 @@
 usage: python -m scripts.benchmarks.bare_start CAPTIONER GENERATOR DEVICE STEPS GUIDANCE_SCALE
 """
 
-import os
 import sys
 from pathlib import Path
 
-# Before any import that reads it, as in the server.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from models_cache import environment
+
+environment.prepare()
 
 import torch
 
 from captioner.blip import Blip
 from generator.model_info import Defaults
 from generator.sdxl import SDXL
+from models_cache.device import fit_threads
 from scripts.benchmarks.painting import paint
 from scripts.benchmarks.phases import tell
 from scripts.benchmarks.plan import PROMPT
 
 
 def main(captioner: str, generator: str, device_name: str, steps: str, guidance_scale: str) -> None:
+    fit_threads()
     device = torch.device(device_name)
     Blip.load(Path(captioner), device, "captioner")
     defaults = Defaults(int(steps), float(guidance_scale))

@@ -10,6 +10,7 @@ import torch
 
 from models_cache.catalog import Checkpoint
 from models_cache.choice import Choice
+from models_cache.cores import usable_cores
 
 
 def describe_machine(device: torch.device) -> dict[str, object]:
@@ -49,13 +50,6 @@ def cpu_name() -> str:
     text = file.read_text() if file.exists() else ""
     name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
     return name[1].strip() if name else platform.machine()
-
-
-def usable_cores() -> int:
-    """By this process, which may be bound to some of them."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def memory_gib() -> float:

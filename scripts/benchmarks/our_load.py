@@ -7,8 +7,9 @@ import argparse
 import os
 import sys
 
-# Before any import that reads it, as in the server.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from models_cache import environment
+
+environment.prepare()
 
 from models_cache.flags import add_model_flags
 from models_cache.start import choose_both

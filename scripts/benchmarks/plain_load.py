@@ -6,12 +6,12 @@ on CUDA, ``to`` the device, and a first small call.
 usage: python -m scripts.benchmarks.plain_load CAPTIONER GENERATOR DEVICE GUIDANCE_SCALE AT_ONCE
 """
 
-import os
 import sys
 from pathlib import Path
 
-# Before any import that reads it, as in the server.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from models_cache import environment
+
+environment.prepare()
 
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -21,7 +21,7 @@ from transformers import BlipForConditionalGeneration, BlipProcessor
 from generator.model_info import Defaults
 from generator.pipeline import read_model_info
 from models_cache import layout
-from models_cache.device import dtype_on
+from models_cache.device import dtype_on, fit_threads
 from scripts.benchmarks.painting import paint
 from scripts.benchmarks.phases import tell
 from scripts.benchmarks.plan import FOR_MEMORY, PROMPT, draw_requests
@@ -30,6 +30,7 @@ from scripts.benchmarks.plan import FOR_MEMORY, PROMPT, draw_requests
 def main(
     captioner: str, generator: str, device_name: str, guidance_scale: str, at_once: str
 ) -> None:
+    fit_threads()
     folder, device = Path(generator), torch.device(device_name)
     info = read_model_info(folder, "generator", Defaults(1, float(guidance_scale)))
     # Both stay: the server has both in memory too.

@@ -6,15 +6,16 @@ can learn side by side; ``write`` needs all.
 """
 
 import argparse
-import os
 from pathlib import Path
 
-# Before any import that reads them: training looks nothing up.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from models_cache import environment
+
+environment.prepare()
 
 import torch
 from diffusers import AutoencoderKL
 
+from models_cache.cores import usable_cores
 from scripts.demo_models import autoencoder, captioner, encoded, generator, model_cards
 from scripts.demo_models.run import Run
 
@@ -89,7 +90,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=Path("models_cache/training"))
     parser.add_argument("--output", type=Path, default=Path("models_cache/demo"))
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=int, default=usable_cores())
     options = parser.parse_args()
     options.parts = options.parts or list(PARTS)
     if unknown := set(options.parts) - set(PARTS):

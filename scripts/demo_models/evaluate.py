@@ -5,15 +5,13 @@ the models' cards.
 """
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-# Before any import that reads them: with the weights at hand nothing is ever looked up.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+from models_cache import environment
+
+environment.prepare()
 
 import torch
 from PIL import Image
@@ -25,6 +23,7 @@ from generator.job import Succeeded
 from generator.model_info import Defaults
 from generator.sdxl import SDXL
 from models_cache.catalog import DEMO_CAPTIONER, DEMO_GENERATOR
+from models_cache.device import fit_threads
 from models_cache.store import Store
 from scripts.demo_models import model_cards
 from scripts.demo_models.batches import IMAGE_SIZE
@@ -119,6 +118,7 @@ def main() -> None:
 
 
 def _load(options: argparse.Namespace) -> tuple[Blip, SDXL]:
+    fit_threads()
     blip = Blip.load(options.captioner, options.device, "demo captioner")
     defaults = Defaults(options.steps, options.guidance_scale)
     return blip, SDXL.load(options.generator, options.device, "demo generator", defaults)

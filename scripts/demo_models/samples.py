@@ -3,10 +3,14 @@
 from pathlib import Path
 from random import Random
 
+from models_cache import environment
+
+environment.prepare()
+
 from scripts.demo_models.drawing import draw_scene
 from scripts.demo_models.scenes import parse_caption
 
-FOLDER = Path("webapp/static/samples")
+FOLDER = Path(__file__).parents[2] / "webapp" / "static" / "samples"
 SIZE = 256
 CAPTIONS = (
     "a red house by the sea",

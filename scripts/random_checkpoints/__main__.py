@@ -7,13 +7,13 @@ same bytes on any machine.
 """
 
 import argparse
-import os
 import shutil
 import sys
 from pathlib import Path
 
-# Before any import that reads it: the classes are built from configs that lie here.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from models_cache import environment
+
+environment.prepare()
 
 from scripts.random_checkpoints import checkpoint
 from scripts.random_checkpoints.sizes import SIZES

@@ -1,0 +1,54 @@
+"""What each program of ours sets at its top, before the first import that reads it.
+
+A program of ours is whatever is run by ``python -m``. What the user has set is left as it is, and
+child processes inherit it all.
+"""
+
+import ctypes
+import os
+from collections.abc import MutableMapping
+from typing import Any
+
+# Variable, value, and the variables by which a user may have said the same.
+Default = tuple[str, str, tuple[str, ...]]
+
+# With the weights at hand nothing is ever looked up.
+OFFLINE: list[Default] = [("HF_HUB_OFFLINE", "1", ())]
+
+QUIET: list[Default] = [
+    ("HF_HUB_DISABLE_TELEMETRY", "1", ()),
+    ("TRANSFORMERS_VERBOSITY", "error", ()),
+    ("DIFFUSERS_VERBOSITY", "error", ()),
+]
+
+# Threads of OpenMP spin while they wait for one another. As long as they do by default, beside
+# other work on the cores they keep the very thread from running that they wait for: an image that
+# takes 0.3 s took 42. They spin for a while, which is what keeps them fast, and then sleep.
+OPENMP: list[Default] = [
+    ("GOMP_SPINCOUNT", "10000", ("OMP_WAIT_POLICY",)),  # GNU's, in rounds; read as it is loaded
+    ("KMP_BLOCKTIME", "1", ("OMP_WAIT_POLICY",)),  # LLVM's, on macOS: whole milliseconds
+]
+
+# glibc raises its threshold with each block that is freed, up to 32 MiB, and what lies below it
+# stays in its arenas: after sixty photos the server held 2.5 GB of nothing.
+MMAP_THRESHOLD = 2**20
+MMAP_THRESHOLD_PARAMETER = -3  # M_MMAP_THRESHOLD of <malloc.h>
+
+
+def prepare(online: bool = False) -> None:
+    """For the top of a program. ``online`` is for the one that downloads."""
+    set_missing(os.environ, [*QUIET, *OPENMP, *([] if online else OFFLINE)])
+    if "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+        give_back_large_blocks(ctypes.CDLL(None))
+
+
+def set_missing(environ: MutableMapping[str, str], defaults: list[Default]) -> None:
+    for name, value, others in defaults:
+        if not any(other in environ for other in others):
+            environ.setdefault(name, value)
+
+
+def give_back_large_blocks(libc: Any) -> None:
+    """Has what is freed go back to the system, block by block; only glibc knows how."""
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(MMAP_THRESHOLD_PARAMETER, MMAP_THRESHOLD)
