@@ -6,18 +6,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from models_cache import environment
+from models_cache import environment, terminal
 
 environment.prepare()
 
 from tqdm import tqdm
 
-from captioner.blip import Blip
+from captioner.blip import Blip, check_weights
 from captioner.engine import Engine
 from captioner.images import InvalidImage, read_image
 from captioner.request import CaptionRequest
 from models_cache.catalog import Family
 from models_cache.flags import EPILOG, add_model_flags
+from models_cache.layout import WrongCheckpoint
 from models_cache.start import CannotStart, choose_for, place_models
 
 
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         located, device = choose_for(Family.BLIP, options)
         placement = place_models(options.memory, located.folder, None, device)
-    except CannotStart as error:
+        check_weights(located.folder)
+    except (CannotStart, WrongCheckpoint) as error:
         print(f"captioner: {error}", file=sys.stderr)
         return 2
     name = located.checkpoint.name
@@ -57,9 +59,8 @@ def _caption(engine: Engine, file: Path, prefix: str) -> bool:
     """Prints the caption, or why there is none; says which of the two it was."""
     try:
         request = CaptionRequest(read_image(file.read_bytes()), prefix)
-    except (OSError, InvalidImage) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        tqdm.write(f"{file}: {reason}", file=sys.stderr)
+    except (OSError, InvalidImage, MemoryError) as error:
+        tqdm.write(f"{file}: {_why_not(error)}", file=sys.stderr)
         return False
     try:
         caption = engine.submit(request).result()
@@ -70,5 +71,11 @@ def _caption(engine: Engine, file: Path, prefix: str) -> bool:
     return True
 
 
+def _why_not(error: Exception) -> object:
+    if isinstance(error, MemoryError):
+        return "there is not enough free memory to read it"
+    return error.strerror if isinstance(error, OSError) else error
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    terminal.run(main)

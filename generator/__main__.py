@@ -6,17 +6,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from models_cache import environment
+from models_cache import environment, terminal
 
 environment.prepare()
 
 from tqdm import tqdm
 
 from generator.engine import Engine
+from generator.image_file import CannotWrite, ImageFile
 from generator.job import Job, Progress, Succeeded
 from generator.model_info import Defaults
-from generator.pipeline import read_model_info
-from generator.png import png_bytes
+from generator.pipeline import check_weights, read_model_info
 from generator.request import GenerationRequest, InvalidRequest
 from generator.sdxl import SDXL
 from models_cache.catalog import Family
@@ -31,8 +31,17 @@ def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 with an image, 1 if the model failed, 2 for wrong arguments."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if not options.output.parent.is_dir():
-        parser.error(f"--output: there is no folder {options.output.parent}")
+    try:
+        output = ImageFile(options.output)
+    except CannotWrite as error:
+        parser.error(f"argument -o/--output: {error}")
+    try:
+        return _serve(parser, options, output)
+    finally:
+        output.close()
+
+
+def _serve(parser: argparse.ArgumentParser, options: argparse.Namespace, output: ImageFile) -> int:
     try:
         located, device = choose_for(Family.SDXL, options)
         placement = place_models(options.memory, None, located.folder, device)
@@ -45,10 +54,11 @@ def main(arguments: Sequence[str]) -> int:
         wishes = {name: getattr(options, name) for name in WISHES}
         info = read_model_info(located.folder, checkpoint.name, defaults)
         request = info.request(options.prompt, **wishes)
+        check_weights(located.folder)
     except (InvalidRequest, WrongCheckpoint) as error:
         parser.error(str(error))
     model = SDXL.load(located.folder, device, checkpoint.name, defaults, placement.turns)
-    return _paint(Engine(model), request, options.output)
+    return _paint(Engine(model), request, output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,7 +66,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m generator", description="Paints what a prompt says.", epilog=EPILOG
     )
     parser.add_argument("prompt")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a .png, .jpg or .webp; - is standard output, as a PNG",
+    )
     for name in WISHES:
         kind = {"negative_prompt": str, "guidance_scale": float}.get(name, int)
         parser.add_argument("--" + name.replace("_", "-"), type=kind)
@@ -64,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _paint(engine: Engine, request: GenerationRequest, output: Path) -> int:
+def _paint(engine: Engine, request: GenerationRequest, output: ImageFile) -> int:
     engine.start()
     try:
         job = engine.submit(request)
@@ -76,10 +93,13 @@ def _paint(engine: Engine, request: GenerationRequest, output: Path) -> int:
         print(f"generator: {getattr(outcome, 'error', 'cancelled')}", file=sys.stderr)
         return 1
     info = engine.model.info
-    output.write_bytes(png_bytes(outcome.image, request, model=info.name, sampler=info.sampler))
-    print(f"{output}: {request.width}x{request.height}, seed {request.seed}")
+    output.write(outcome.image, request, model=info.name, sampler=info.sampler)
+    # Beside an image on standard output nothing else may stand.
+    told = sys.stderr if output.is_standard_output else sys.stdout
+    print(f"{output.path}: {request.width}x{request.height}, seed {request.seed}", file=told)
     if outcome.unseen_words:
-        print(f"The prompt was too long: unseen were {' '.join(outcome.unseen_words)!r}.")
+        unseen = " ".join(outcome.unseen_words)
+        print(f"The prompt was too long: unseen were {unseen!r}.", file=told)
     return 0
 
 
@@ -92,4 +112,4 @@ def _show_progress(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    terminal.run(main)

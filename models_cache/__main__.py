@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from models_cache import environment
+from models_cache import environment, terminal
 
 environment.prepare(online=True)
 
@@ -107,4 +107,4 @@ def _fail(sentence: object, to_stdout: bool, code: int = 1) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    terminal.run(main)

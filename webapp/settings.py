@@ -56,7 +56,8 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/serve",
         description="Lookalike: upload a picture, read its caption, see a similar image.",
-        epilog="Each flag is also an environment variable: LOOKALIKE_PORT=8001 is --port 8001.",
+        epilog="Each flag is also an environment variable: LOOKALIKE_PORT=8001 is --port 8001."
+        " scripts/serve --with EXTRA,... installs requirements-EXTRA.txt first.",
     )
     add_model_flags(parser, environ)
     flags = {

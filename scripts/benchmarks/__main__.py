@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from models_cache import environment
+from models_cache import environment, terminal
 
 environment.prepare()
 
@@ -15,6 +15,7 @@ import torch
 import captioner.engine
 import generator.engine
 from models_cache.choice import Choice
+from models_cache.layout import WrongCheckpoint
 from models_cache.start import CannotStart, choose_both
 from models_cache.store import Store
 from scripts.benchmarks import (
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments, __doc__)
     try:
         report = _benchmark(options)
-    except CannotStart as error:
+    except (CannotStart, WrongCheckpoint) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     print(to_markdown(report))
@@ -160,4 +161,4 @@ def _say(what: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    terminal.run(main)

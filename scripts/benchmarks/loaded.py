@@ -26,11 +26,13 @@ class Loaded:
 
 
 def load(choice: Choice, memory: str, device: torch.device) -> Loaded:
-    """Side by side, placed and warmed as the server does. Raises CannotStart.
+    """Side by side, placed and warmed as the server does. Raises CannotStart and WrongCheckpoint.
 
     On threads that then end, see ``in_own_thread``.
     """
     words, paints = choice.captioner, choice.generator
+    captioner.blip.check_weights(words.folder)
+    generator.pipeline.check_weights(paints.folder)
     placement = place_models(memory, words.folder, paints.folder, device)
     reading = captioner.blip.loading(words.folder, words.checkpoint.name)
     painting = generator.pipeline.loading(paints.folder, paints.checkpoint.name)

@@ -16,6 +16,7 @@ import torch
 from diffusers import AutoencoderKL
 
 from models_cache.cores import usable_cores
+from models_cache.store import Store
 from scripts.demo_models import autoencoder, captioner, encoded, generator, model_cards
 from scripts.demo_models.run import Run
 
@@ -87,8 +88,8 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)} (all)")
-    parser.add_argument("--folder", type=Path, default=Path("models_cache/training"))
-    parser.add_argument("--output", type=Path, default=Path("models_cache/demo"))
+    parser.add_argument("--folder", type=Path, default=Store().folder / "training")
+    parser.add_argument("--output", type=Path, default=Store().folder / "demo")
     parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     parser.add_argument("--threads", type=int, default=usable_cores())
     options = parser.parse_args()

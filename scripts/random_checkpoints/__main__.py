@@ -9,12 +9,14 @@ same bytes on any machine.
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from models_cache import environment
+from models_cache import environment, terminal
 
 environment.prepare()
 
+from models_cache.store import Store
 from scripts.random_checkpoints import checkpoint
 from scripts.random_checkpoints.sizes import SIZES
 
@@ -25,7 +27,7 @@ class TooLittleSpace(Exception):
     """A sentence."""
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     checkpoints = {part: PARTS[part](SIZES[options.size]) for part in options.parts}
     try:
@@ -50,7 +52,7 @@ def check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/random_checkpoint",
         description=__doc__,
@@ -62,7 +64,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="0 or more (0)")
     options = parser.parse_args(arguments)
     options.parts = options.parts or list(PARTS)
-    options.output = options.output or Path("models_cache", "random", options.size)
+    options.output = options.output or Store().folder / "random" / options.size
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"unknown part {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
     if options.seed < 0:
@@ -71,4 +73,4 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    terminal.run(main)

@@ -30,6 +30,42 @@ def test_each_picture_gets_its_line_and_what_is_none_its_reason(tmp_path: Path):
     assert done.returncode == 1
 
 
+def test_a_name_that_is_no_text_is_printed_as_it_is(tmp_path: Path):
+    name = os.fsencode(tmp_path) + b"/h\xe4user.png"
+    Path(os.fsdecode(name)).write_bytes((SAMPLES / "a-red-house-by-the-sea.png").read_bytes())
+    nothing = os.fsencode(tmp_path) + b"/nichts\xe4.png"
+    command = [sys.executable, "-m", "captioner", "--models", "demo", name, nothing]
+    done = subprocess.run(command, capture_output=True, timeout=120)
+    assert done.stdout == name + b": a red house by the sea\n"
+    assert b"nichts\\udce4.png: No such file or directory" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_folder_has_its_reason_and_the_rest_its_captions(tmp_path: Path):
+    house = SAMPLES / "a-red-house-by-the-sea.png"
+    done = run(tmp_path, house)
+    assert f"{tmp_path}: Is a directory" in done.stderr
+    assert done.stdout == f"{house}: a red house by the sea\n"
+    assert done.returncode == 1
+
+
+def test_a_reader_that_leaves_ends_it_quietly():
+    command = [sys.executable, "-m", "captioner", "--models", "demo"]
+    files = [str(file) for file in sorted(SAMPLES.glob("*.png"))] * 8
+    with subprocess.Popen(
+        [*command, *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        told = process.stderr.read()
+    assert process.returncode == 141
+    assert b"Traceback" not in told
+    assert b"BrokenPipeError" not in told
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,23 @@ def test_a_prompt_becomes_a_file_that_carries_its_parameters(tmp_path: Path):
     assert (parameters["Prompt"], parameters["Seed"]) == ("a red house by the sea", "3")
 
 
+def test_a_file_is_what_its_name_says(tmp_path: Path):
+    file = tmp_path / "out.jpg"
+    assert run("a red house by the sea", "-o", file, *STEPS).returncode == 0
+    with Image.open(file) as image:
+        assert image.format == "JPEG"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jpg"]
+
+
+def test_standard_output_gets_the_image_alone():
+    command = [sys.executable, "-m", "generator", "--models", "demo", "a tree", "-o", "-", *STEPS]
+    done = subprocess.run(command, capture_output=True, timeout=120)
+    with Image.open(BytesIO(done.stdout)) as image:
+        image.load()
+        assert (image.format, image.size) == ("PNG", (128, 128))
+    assert b"-: 128x128, seed " in done.stderr
+
+
 def test_words_that_were_not_read_are_named(tmp_path: Path):
     prompt = "a red house " * 10 + "by the sea"
     done = run(prompt, "-o", tmp_path / "out.png", *STEPS)
@@ -43,7 +61,12 @@ def test_words_that_were_not_read_are_named(tmp_path: Path):
     [
         (["a house", "-o", "out.png", "--width", "63"], "width must be a multiple of 8 from 32"),
         ([" ", "-o", "out.png"], "prompt is empty"),
-        (["a house", "-o", "/nowhere/out.png"], "--output: there is no folder /nowhere"),
+        (["a house", "-o", "/nowhere/out.png"], "--output: there is no folder /nowhere."),
+        (
+            ["a house", "-o", "models_cache"],
+            "--output: models_cache is a folder: name a file in it.",
+        ),
+        (["a house", "-o", "out.tiff"], "--output: out.tiff has to end in .png, .jpg or .webp."),
         (["a house", "-o", "out.png", "--generator", "models_cache/demo/captioner"], "not SDXL"),
     ],
 )

@@ -155,7 +155,7 @@ def test_tiny_checkpoints_pass_the_check_that_precedes_loading(tiny):
 def test_every_weight_finds_its_place(tiny, model_class, folder):
     """Nothing is missing, left over or of another shape."""
     _, info = model_class.from_pretrained(
-        tiny / folder, variant=layout.variant(tiny / folder), output_loading_info=True
+        tiny / folder, variant=None if folder == "captioner" else "fp16", output_loading_info=True
     )
     assert {kind: keys for kind, keys in info.items() if keys} == {}
 

@@ -1,0 +1,126 @@
+"""The scripts, wherever the user stands and however they are called."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = sorted(
+    file for file in (ROOT / "scripts").iterdir() if file.is_file() and os.access(file, os.X_OK)
+)
+# Stands for Python: says where it runs, what it would find, and what it was told.
+PYTHON = '#!/bin/sh\nprintf "%s\\n" "$PWD" "$PYTHONPATH" "$PYTHONSAFEPATH" "$@"\n'
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Our scripts, and an environment in which nothing has to be installed."""
+    root = tmp_path / "a clone"
+    (root / "scripts").mkdir(parents=True)
+    for file in SCRIPTS:
+        shutil.copy(file, root / "scripts")
+    python = root / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(PYTHON)
+    python.chmod(0o755)
+    for name in ("cuda", "dev", "heif", "ray"):
+        (root / f"requirements-{name}.txt").write_text(name)
+        shutil.copy(
+            root / f"requirements-{name}.txt", root / ".venv" / f"installed-requirements-{name}.txt"
+        )
+    return root
+
+
+def run(script: Path, *arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess:
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        [str(script), *arguments],
+        cwd=cwd,
+        env={**environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("name", ["serve", "benchmark", "download_models", "random_checkpoint"])
+def test_paths_are_taken_from_where_the_user_stands(clone, tmp_path, name):
+    done = run(clone / "scripts" / name, "--output", "./here", cwd=tmp_path)
+    folder, found, is_safe, *told = done.stdout.splitlines()
+    assert (folder, found, is_safe) == (str(tmp_path), str(clone), "1")
+    assert told[-2:] == ["--output", "./here"]
+
+
+def test_a_link_to_a_script_is_the_script(clone, tmp_path):
+    link = tmp_path / "bin" / "lookalike"
+    link.parent.mkdir()
+    link.symlink_to(Path("..", "a clone", "scripts", "serve"))
+    done = run(link, "--port", "1", cwd=tmp_path)
+    assert done.stdout.splitlines()[1:] == [str(clone), "1", "-m", "webapp", "--port", "1"]
+
+
+def test_what_the_user_has_on_the_path_of_python_stays_behind_ours(clone, tmp_path):
+    done = run(clone / "scripts" / "serve", cwd=tmp_path, PYTHONPATH="/theirs")
+    assert done.stdout.splitlines()[1] == f"{clone}:/theirs"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_scripts_are_plain_sh_with_the_line_ends_of_unix(script):
+    assert b"\r" not in script.read_bytes()
+    assert subprocess.run(["sh", "-n", str(script)], capture_output=True).returncode == 0
+
+
+# Extras.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (["--with", "heif", "--port", "1"], {}),
+        (["--with=heif", "--port", "1"], {}),
+        (["--port", "1", "--with", "heif"], {}),
+        (["--port", "1"], {"LOOKALIKE_WITH": "heif"}),
+        (["--port", "1", "--with", "heif,ray"], {}),
+    ],
+)
+def test_an_extra_is_installed_and_python_hears_nothing_of_it(
+    clone, tmp_path, arguments, variables
+):
+    missing = clone / ".venv" / "installed-requirements-heif.txt"
+    missing.unlink()
+    done = run(clone / "scripts" / "serve", *arguments, cwd=tmp_path, **variables)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-4:] == ["-m", "webapp", "--port", "1"]
+    assert missing.read_text() == "heif"
+
+
+@pytest.mark.parametrize("word", ["rar", "cuda", "dev", "heif,rar", "../x", ""])
+def test_an_unknown_extra_is_refused_and_the_known_ones_are_named(clone, tmp_path, word):
+    done = run(
+        clone / "scripts" / "serve", *(["--with", word] if word else ["--with"]), cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert "scripts/serve: --with takes one or more of: heif ray (not " in done.stderr
+    assert done.stdout == ""
+
+
+# A clone for Windows.
+
+
+def test_a_clone_that_writes_line_ends_for_windows_has_ours(tmp_path):
+    """Of what is committed: scripts that cannot start, and files with other digests."""
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "scripts", source / "scripts", ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy(ROOT / ".gitattributes", source)
+    shutil.copytree(ROOT / "models_cache" / "demo", source / "demo")
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a", "-c", "core.autocrlf=true"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "all"]):
+        subprocess.run([*git, *command], cwd=source, check=True, capture_output=True)
+    subprocess.run([*git, "clone", "-q", str(source), str(tmp_path / "clone")], check=True)
+    files = [file for file in source.rglob("*") if file.is_file() and ".git" not in file.parts]
+    assert len(files) > 60
+    for file in files:
+        assert (tmp_path / "clone" / file.relative_to(source)).read_bytes() == file.read_bytes()
