@@ -1,46 +1,22 @@
 """Bytes to a plain RGB image, whatever people upload, and from there to a JPEG."""
 
 import re
-import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
 from PIL import ExifTags, Image
-from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+
+from captioner.formats import find_format
 
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000
 # Rows cost too: 1 x 50,000,000 pixels took 1.1 GB and 5 s, a square of as many 0.24 GB and 0.5 s.
 MAX_SIDE = 65_535
-
-# Format classes are called directly, because Image.open warns above 89 million pixels and silencing
-# that is worse: warning filters belong to the whole process, and warnings.catch_warnings is unsafe
-# among threads and makes every library repeat the warnings it has already given.
-READABLE: list[tuple[bytes, type[ImageFile]]] = [
-    (rb"\xff\xd8\xff", JpegImageFile),
-    (rb"\x89PNG\r\n\x1a\n", PngImageFile),
-    (rb"RIFF....WEBP", WebPImageFile),
-    (rb"GIF8[79]a", GifImageFile),
-    (rb"BM", BmpImageFile),
-    (rb"II[*+]\x00|MM\x00[*+]", TiffImageFile),
-    (rb"....ftyp(avi[fs]|m[is]f1.{0,40}avi[fs])", AvifImageFile),
-]
-UNREADABLE = [
-    (rb"....ftyp(he[iv][cfmsx]|m[is]f1)", "a HEIC image"),
-    (rb"....ftyp", "a video"),
-    (rb"8BPS", "a Photoshop file"),
-    (rb"\s*%PDF-", "a PDF"),
-    (rb"(?i)\s*<(!doctype html|html)\b", "a web page"),
-    (rb"(?i)(\xef\xbb\xbf)?\s*<(.{0,2000}?<)?svg\b", "an SVG drawing"),
-    (rb"", "not an image of a known format"),
-]
 
 # TileWidth or TileLength as one SLONG8 or IFD8: libtiff obeys these types, Pillow skips them.
 HIDDEN_TILE = rb"[BC]\x01[\x11\x12]\0\x01\0\0\0|\x01[BC]\0[\x11\x12](\0{4})?\0\0\0\x01"
@@ -60,31 +36,45 @@ class InvalidImage(ValueError):
     """One sentence for whoever uploaded the file: what is wrong, and how to mend it."""
 
 
-def read_image(data: bytes) -> Image.Image:
-    """Any JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF as a new, upright RGB image without metadata.
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """A picture of which only the header was read, within the limits on sizes."""
 
-    Transparency is laid on white, gray of more than 8 bits is scaled, and of an animation the first
-    frame is taken. Sizes are checked before pixels are decoded. Raises InvalidImage.
+    format_name: str
+    file: ImageFile
+
+    def read(self, longest_side: int = MAX_SIDE) -> Image.Image:
+        """A new, upright RGB image in sRGB, without metadata. Once only.
+
+        Transparency is laid on white, gray of more than 8 bits is scaled, and of an animation the
+        first frame is taken. Raises InvalidImage.
+        """
+        with _told(self.format_name):
+            self.file.load()
+            return _plain(self.file, longest_side)
+
+
+def open_image(data: bytes) -> EncodedImage:
+    """Any JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, whatever its name.
+
+    No pixel is decoded yet. Raises InvalidImage.
     """
     if not data:
         raise InvalidImage("The file is empty: choose an image and try again.")
     if len(data) > MAX_BYTES:
         raise InvalidImage(f"The file is over {MAX_BYTES >> 20} MB: save it smaller and try again.")
-    reader = _reader(data)
-    try:
-        image = reader(BytesIO(data))
-        _check_size(image, data)
-        image.load()
-        return _plain(image)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InvalidImage(
-            f"The image is too large: save a copy of at most {MAX_PIXELS // 10**6} million pixels"
-            f" and {MAX_SIDE:,} on a side and try again."
-        ) from error
-    except Exception as error:  # fuzzing drew nine classes out of Pillow, OSError to TypeError
-        raise InvalidImage(
-            f"This {reader.format} image is damaged or incomplete: save it anew and try again."
-        ) from error
+    found = find_format(data)
+    if found.open is None:
+        raise InvalidImage(f"The file is {found.name}: save it as JPEG or PNG and try again.")
+    with _told(found.name):
+        file = found.open(data)
+        _check_size(file, data)
+        return EncodedImage(found.name, file)
+
+
+def read_image(data: bytes) -> Image.Image:
+    """``open_image`` and ``EncodedImage.read`` in one."""
+    return open_image(data).read()
 
 
 def jpeg_bytes(image: Image.Image, quality: int = 90) -> bytes:
@@ -97,13 +87,20 @@ def jpeg_bytes(image: Image.Image, quality: int = 90) -> bytes:
     return file.getvalue()
 
 
-def _reader(data: bytes) -> type[ImageFile]:
-    head = data[:4096]
-    for magic, reader in READABLE:
-        if re.match(magic, head, re.DOTALL):
-            return reader
-    kind = next(kind for magic, kind in UNREADABLE if re.match(magic, head, re.DOTALL))
-    raise InvalidImage(f"The file is {kind}: save it as JPEG or PNG and try again.")
+@contextmanager
+def _told(format_name: str) -> Iterator[None]:
+    """What goes wrong with a file of this format, in words for whoever uploaded it."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InvalidImage(
+            f"The image is too large: save a copy of at most {MAX_PIXELS // 10**6} million pixels"
+            f" and {MAX_SIDE:,} on a side and try again."
+        ) from error
+    except Exception as error:  # fuzzing drew nine classes out of Pillow, OSError to TypeError
+        raise InvalidImage(
+            f"This {format_name} image is damaged or incomplete: save it anew and try again."
+        ) from error
 
 
 def _check_size(image: ImageFile, data: bytes) -> None:
@@ -119,16 +116,24 @@ def _check_size(image: ImageFile, data: bytes) -> None:
         raise Image.DecompressionBombError
 
 
-def _plain(image: ImageFile) -> Image.Image:
-    shown = _eight_bits(image) if image.mode[0] in "IF" else image
-    white = Image.new("RGB", image.size, "white")
-    if shown.has_transparency_data:
-        shown = shown.convert("RGBA")
-        white.paste(shown, mask=shown)
-    else:
-        white.paste(shown)
-    turn = _turn(image)
+def _plain(file: ImageFile, longest_side: int) -> Image.Image:
+    shown = _in_full_colors(file)
+    if max(shown.size) > longest_side:
+        shown.thumbnail((longest_side, longest_side))  # first: all that follows costs by the pixel
+    white = Image.new("RGB", shown.size, "white")
+    white.paste(shown.convert("RGB"), mask=shown if shown.mode in ("LA", "RGBA") else None)
+    turn = _turn(file)
     return white if turn is None else white.transpose(turn)
+
+
+def _in_full_colors(image: ImageFile) -> Image.Image:
+    """In L, LA, RGB, RGBA or CMYK: what is transparent has an alpha channel."""
+    if image.mode[0] in "IF":
+        return _eight_bits(image)
+    is_gray = image.mode in ("1", "L", "LA")
+    if image.has_transparency_data:
+        return image.convert("LA" if is_gray else "RGBA")
+    return image.convert("L" if is_gray else "CMYK" if image.mode == "CMYK" else "RGB")
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -145,5 +150,5 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
         return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except (SyntaxError, struct.error):  # the metadata are broken; the pixels are sound
+    except Exception:  # whatever the metadata are broken in, the pixels are sound
         return None

@@ -1,0 +1,63 @@
+"""Which format a file is in, by its first bytes alone."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from captioner.camera_raw import is_camera_raw
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """``open`` reads the header alone; it is None for what cannot be read, as ``name`` says."""
+
+    name: str
+    open: Callable[[bytes], ImageFile] | None = None
+
+
+# Format classes are called directly, because Image.open warns above 89 million pixels and silencing
+# that is worse: warning filters belong to the whole process, and warnings.catch_warnings is unsafe
+# among threads and makes every library repeat the warnings it has already given.
+READABLE = [
+    (rb"\xff\xd8\xff", Format("JPEG", lambda data: JpegImageFile(BytesIO(data)))),
+    (rb"\x89PNG\r\n\x1a\n", Format("PNG", lambda data: PngImageFile(BytesIO(data)))),
+    (rb"RIFF....WEBP", Format("WEBP", lambda data: WebPImageFile(BytesIO(data)))),
+    (rb"GIF8[79]a", Format("GIF", lambda data: GifImageFile(BytesIO(data)))),
+    (rb"BM", Format("BMP", lambda data: BmpImageFile(BytesIO(data)))),
+    (rb"II[*+]\x00|MM\x00[*+]", Format("TIFF", lambda data: TiffImageFile(BytesIO(data)))),
+    (
+        rb"....ftyp(avi[fs]|m[is]f1.{0,40}avi[fs])",
+        Format("AVIF", lambda data: AvifImageFile(BytesIO(data))),
+    ),
+]
+UNREADABLE = [
+    (rb"....ftyp(he[iv][cfmsx]|m[is]f1)", "a HEIC image"),
+    (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (rb"....ftyp", "a video"),
+    (rb"\x00\x00[\x01\x02]\x00[^\x00]", "an icon"),
+    (rb"8BPS", "a Photoshop file"),
+    (rb"\s*%PDF-", "a PDF"),
+    (rb"(?i)\s*<(!doctype html|html)\b", "a web page"),
+    (rb"(?i)(\xef\xbb\xbf)?\s*<(.{0,4000}?<)?(\w{1,40}:)?svg\b", "an SVG drawing"),
+    (rb"", "not an image of a known format"),
+]
+
+
+def find_format(data: bytes) -> Format:
+    head = data[:4096]
+    if is_camera_raw(data):
+        return Format("a camera's raw file")
+    for magic, found in READABLE:
+        if re.match(magic, head, re.DOTALL):
+            return found
+    return Format(next(name for magic, name in UNREADABLE if re.match(magic, head, re.DOTALL)))
