@@ -11,6 +11,7 @@ from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
+from captioner.colors import to_srgb
 from captioner.formats import find_format
 
 MAX_BYTES = 20 * 2**20
@@ -120,6 +121,7 @@ def _plain(file: ImageFile, longest_side: int) -> Image.Image:
     shown = _in_full_colors(file)
     if max(shown.size) > longest_side:
         shown.thumbnail((longest_side, longest_side))  # first: all that follows costs by the pixel
+    shown = to_srgb(shown, file.info.get("icc_profile"))
     white = Image.new("RGB", shown.size, "white")
     white.paste(shown.convert("RGB"), mask=shown if shown.mode in ("LA", "RGBA") else None)
     turn = _turn(file)
