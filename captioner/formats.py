@@ -10,11 +10,11 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from captioner.camera_raw import is_camera_raw
+from captioner.png_chunks import open_png
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Format:
 # among threads and makes every library repeat the warnings it has already given.
 READABLE = [
     (rb"\xff\xd8\xff", Format("JPEG", lambda data: JpegImageFile(BytesIO(data)))),
-    (rb"\x89PNG\r\n\x1a\n", Format("PNG", lambda data: PngImageFile(BytesIO(data)))),
+    (rb"\x89PNG\r\n\x1a\n", Format("PNG", open_png)),
     (rb"RIFF....WEBP", Format("WEBP", lambda data: WebPImageFile(BytesIO(data)))),
     (rb"GIF8[79]a", Format("GIF", lambda data: GifImageFile(BytesIO(data)))),
     (rb"BM", Format("BMP", lambda data: BmpImageFile(BytesIO(data)))),
