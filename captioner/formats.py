@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from PIL.AvifImagePlugin import AvifImageFile
-from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from captioner.bmp_bitfields import open_bmp
 from captioner.camera_raw import is_camera_raw
 from captioner.png_chunks import open_png
 
@@ -33,7 +33,7 @@ READABLE = [
     (rb"\x89PNG\r\n\x1a\n", Format("PNG", open_png)),
     (rb"RIFF....WEBP", Format("WEBP", lambda data: WebPImageFile(BytesIO(data)))),
     (rb"GIF8[79]a", Format("GIF", lambda data: GifImageFile(BytesIO(data)))),
-    (rb"BM", Format("BMP", lambda data: BmpImageFile(BytesIO(data)))),
+    (rb"BM", Format("BMP", open_bmp)),
     (rb"II[*+]\x00|MM\x00[*+]", Format("TIFF", lambda data: TiffImageFile(BytesIO(data)))),
     (
         rb"....ftyp(avi[fs]|m[is]f1.{0,40}avi[fs])",

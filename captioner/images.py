@@ -132,6 +132,8 @@ def _in_full_colors(image: ImageFile) -> Image.Image:
     """In L, LA, RGB, RGBA or CMYK: what is transparent has an alpha channel."""
     if image.mode[0] in "IF":
         return _eight_bits(image)
+    if image.mode == "La":
+        return image.convert("LA")
     is_gray = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
         return image.convert("LA" if is_gray else "RGBA")

@@ -84,6 +84,14 @@ def test_half_transparent_black_becomes_gray():
     assert means(read_image(encoded(veil, "PNG"))) == pytest.approx([127] * 3, abs=1)
 
 
+def test_gray_that_is_already_multiplied_by_its_alpha_is_divided_again():
+    veil = encoded(Image.new("LA", (16, 16), (50, 128)), "TIFF")
+    extra_samples = b"\x52\x01\x03\x00\x01\x00\x00\x00"  # tag 338, one SHORT
+    assert veil.count(extra_samples + b"\2") == 1
+    multiplied = veil.replace(extra_samples + b"\2", extra_samples + b"\1")
+    assert means(read_image(multiplied)) == pytest.approx([177] * 3, abs=1)
+
+
 @pytest.mark.parametrize("file_format", ["PNG", "GIF"])
 def test_the_transparent_color_of_a_palette_becomes_white(file_format):
     image = Image.new("P", (16, 16), 0)
