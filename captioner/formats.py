@@ -8,13 +8,13 @@ from io import BytesIO
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from captioner.bmp_bitfields import open_bmp
 from captioner.camera_raw import is_camera_raw
 from captioner.png_chunks import open_png
+from captioner.unended_jpeg import open_jpeg
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Format:
 # that is worse: warning filters belong to the whole process, and warnings.catch_warnings is unsafe
 # among threads and makes every library repeat the warnings it has already given.
 READABLE = [
-    (rb"\xff\xd8\xff", Format("JPEG", lambda data: JpegImageFile(BytesIO(data)))),
+    (rb"\xff\xd8\xff", Format("JPEG", open_jpeg)),
     (rb"\x89PNG\r\n\x1a\n", Format("PNG", open_png)),
     (rb"RIFF....WEBP", Format("WEBP", lambda data: WebPImageFile(BytesIO(data)))),
     (rb"GIF8[79]a", Format("GIF", lambda data: GifImageFile(BytesIO(data)))),
