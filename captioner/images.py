@@ -19,6 +19,9 @@ MAX_PIXELS = 50_000_000
 # Rows cost too: 1 x 50,000,000 pixels took 1.1 GB and 5 s, a square of as many 0.24 GB and 0.5 s.
 MAX_SIDE = 65_535
 
+# Of 25 million pixels JPEG, PNG and TIFF took 3 to 16 bytes each, AVIF 13, WebP 18 to 22.
+DECODING_BYTES_PER_PIXEL = 24
+
 # TileWidth or TileLength as one SLONG8 or IFD8: libtiff obeys these types, Pillow skips them.
 HIDDEN_TILE = rb"[BC]\x01[\x11\x12]\0\x01\0\0\0|\x01[BC]\0[\x11\x12](\0{4})?\0\0\0\x01"
 
@@ -43,12 +46,18 @@ class EncodedImage:
 
     format_name: str
     file: ImageFile
+    pixels: int
+
+    @property
+    def decoding_bytes(self) -> int:
+        """What ``read`` takes at most, beside the file itself."""
+        return DECODING_BYTES_PER_PIXEL * self.pixels
 
     def read(self, longest_side: int = MAX_SIDE) -> Image.Image:
         """A new, upright RGB image in sRGB, without metadata. Once only.
 
         Transparency is laid on white, gray of more than 8 bits is scaled, and of an animation the
-        first frame is taken. Raises InvalidImage.
+        first frame is taken. Raises InvalidImage, and MemoryError where there is not enough.
         """
         with _told(self.format_name):
             self.file.load()
@@ -69,8 +78,7 @@ def open_image(data: bytes) -> EncodedImage:
         raise InvalidImage(f"The file is {found.name}: save it as JPEG or PNG and try again.")
     with _told(found.name):
         file = found.open(data)
-        _check_size(file, data)
-        return EncodedImage(found.name, file)
+        return EncodedImage(found.name, file, _checked_pixels(file, data))
 
 
 def read_image(data: bytes) -> Image.Image:
@@ -93,18 +101,23 @@ def _told(format_name: str) -> Iterator[None]:
     """What goes wrong with a file of this format, in words for whoever uploaded it."""
     try:
         yield
+    except MemoryError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidImage(
             f"The image is too large: save a copy of at most {MAX_PIXELS // 10**6} million pixels"
             f" and {MAX_SIDE:,} on a side and try again."
         ) from error
     except Exception as error:  # fuzzing drew nine classes out of Pillow, OSError to TypeError
+        if "out of memory" in str(error).lower():  # as codes of decoders are told
+            raise MemoryError from error
         raise InvalidImage(
             f"This {format_name} image is damaged or incomplete: save it anew and try again."
         ) from error
 
 
-def _check_size(image: ImageFile, data: bytes) -> None:
+def _checked_pixels(image: ImageFile, data: bytes) -> int:
+    """How many are decoded. Raises DecompressionBombError for more than the limits allow."""
     width, height = image.size
     # TIFFs are decoded by whole tiles: 10 x 10 pixels of one tile of 40,000 x 40,000, in a file of
     # 1.5 MB, took 1.5 GB and 7 s.
@@ -115,6 +128,7 @@ def _check_size(image: ImageFile, data: bytes) -> None:
         height = max(height, image.tag_v2.get(TILELENGTH, 0))
     if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise Image.DecompressionBombError
+    return width * height
 
 
 def _plain(file: ImageFile, longest_side: int) -> Image.Image:
@@ -154,5 +168,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def _turn(image: Image.Image) -> Image.Transpose | None:
     try:
         return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except MemoryError:
+        raise
     except Exception:  # whatever the metadata are broken in, the pixels are sound
         return None

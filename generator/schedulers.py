@@ -1,5 +1,6 @@
 """The scheduler of a checkpoint, made and tried before any weight is loaded.  [torch]"""
 
+import copy
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,8 @@ def make_scheduler(folder: Path, steps: int) -> Any:
             folder, subfolder="scheduler", local_files_only=True
         )
         _check_kind(name, scheduler.config)
-        _try(scheduler, min(steps, most_steps(scheduler)))
+        for count in (1, min(steps, most_steps(scheduler))):
+            _try(scheduler, count)
     except WrongCheckpoint as error:
         raise WrongCheckpoint(f"{folder} cannot be served: {error}") from error
     except ImportError as error:  # of a library that only a few schedulers need
@@ -67,7 +69,11 @@ def _check_kind(name: str, config: Mapping[str, Any]) -> None:
 
 
 def _try(scheduler: Any, steps: int) -> None:
-    """Takes one step with almost nothing: some need a library, or a config, only then."""
+    """Takes one step with almost nothing: some need a library, or a config, only then.
+
+    On a copy, as some write into their own config.
+    """
+    scheduler = copy.deepcopy(scheduler)
     scheduler.set_timesteps(steps)
     timestep = scheduler.timesteps[0]
     latents = torch.ones(1, 4, 8, 8) * scheduler.init_noise_sigma

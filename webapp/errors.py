@@ -1,5 +1,7 @@
 """Which exception is which status. Views choose the dialect; nobody is shown a traceback."""
 
+import logging
+
 from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import (
     HTTPException,
@@ -14,6 +16,8 @@ from captioner.images import InvalidImage
 from generator.request import InvalidRequest
 from webapp.job_store import UnknownJob
 
+log = logging.getLogger(__name__)
+
 STATUS: dict[type[Exception], int] = {
     InvalidImage: 400,
     InvalidRequest: 400,
@@ -21,7 +25,10 @@ STATUS: dict[type[Exception], int] = {
     generator.engine.QueueFull: 429,
     generator.engine.EngineClosed: 503,
     captioner.engine.EngineClosed: 503,
+    MemoryError: 503,
 }
+
+NO_ROOM = "There is not enough free memory for this: try again in a minute."
 
 SENTENCES = {
     404: "There is nothing at this address.",
@@ -54,7 +61,9 @@ def finished(response: Response, error: Exception) -> Response:
         response.headers.extend(h for h in error.get_headers() if h[0] != "Content-Type")
     if isinstance(error, generator.engine.QueueFull):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
-    elif response.status_code == 503:
+    if isinstance(error, MemoryError):
+        log.warning("out of memory: %s %s", request.method, request.path)
+    if response.status_code == 503:
         response.headers.setdefault("Retry-After", "60")
     return response
 
@@ -73,6 +82,8 @@ def sentence(error: Exception) -> str:
         return "The form's fields are too many or too long: send the picture and its options alone."
     if isinstance(error, InternalServerError):
         return SENTENCES[500]
+    if isinstance(error, MemoryError):
+        return NO_ROOM
     if isinstance(error, HTTPException):
         return SENTENCES.get(error.code or 500, error.description or error.name)
     return str(error)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.exceptions import HTTPException, MisdirectedRequest, RequestEntityTooLarge
 
 from captioner.engine import EngineClosed as CaptionerClosed
-from captioner.images import InvalidImage, jpeg_bytes, read_image
+from captioner.images import InvalidImage, jpeg_bytes, open_image
 from generator.engine import EngineClosed, QueueFull
 from generator.request import InvalidRequest
 from webapp import samples, similar
@@ -29,11 +29,11 @@ def index() -> str:
 def upload() -> Response:
     """303 to the job's page, at once."""
     data = uploaded_bytes()
-    with services().decoders:
-        image = read_image(data)
-        original = jpeg_bytes(image)
+    encoded = open_image(data)
+    with services().decoding.take(encoded.decoding_bytes):
         # What waits for its caption is bounded in bytes too.
-        image.thumbnail((MAX_WAITING_SIDE, MAX_WAITING_SIDE))
+        image = encoded.read(MAX_WAITING_SIDE)
+        original = jpeg_bytes(image)
     fields = request.form.to_dict()
     fields.pop("sample", None)
     job = similar.start(services(), image, parse_wishes(drop_blanks(fields)))
@@ -78,6 +78,7 @@ def typed_fields() -> Mapping[str, str]:
 @bp.errorhandler(QueueFull)
 @bp.errorhandler(EngineClosed)
 @bp.errorhandler(CaptionerClosed)
+@bp.errorhandler(MemoryError)
 @bp.errorhandler(HTTPException)
 def form_again(error: Exception) -> Response:
     """What was typed stays; the sentence stands above it."""

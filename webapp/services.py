@@ -9,8 +9,13 @@ from flask import current_app
 
 import captioner.engine
 import generator.engine
+from captioner.images import DECODING_BYTES_PER_PIXEL, MAX_PIXELS
 from models_cache.loading import Loading
 from webapp.job_store import JobStore
+from webapp.memory_budget import MemoryBudget
+
+# One picture of the largest size allowed, or several photos at once.
+DECODING_BYTES = DECODING_BYTES_PER_PIXEL * MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +23,7 @@ class Services:
     """``knows_photos`` is False for the demo models, which know drawn scenes alone.
 
     ``loadings`` tell how far the loading of the models is. ``streams`` bounds the threads that
-    follow jobs, ``decoders`` the pictures decoded at once: one of the largest allowed takes 750 MB
-    for a second or two.
+    follow jobs, ``decoding`` the memory that pictures take while they are decoded.
     """
 
     captioner: captioner.engine.Engine
@@ -28,7 +32,7 @@ class Services:
     knows_photos: bool = True
     loadings: Sequence[Loading] = ()
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(128))
-    decoders: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(2))
+    decoding: MemoryBudget = field(default_factory=lambda: MemoryBudget(DECODING_BYTES))
 
     @property
     def are_alive(self) -> bool:
