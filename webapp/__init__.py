@@ -3,6 +3,7 @@
 from flask import Flask
 
 from webapp import errors, generate_image, guards, health, jobs, pages, samples
+from webapp.form_request import FormRequest
 from webapp.services import Services
 from webapp.settings import Settings
 
@@ -14,6 +15,7 @@ HELD_BACK_BYTES = 4 * 2**10
 
 def create_app(settings: Settings, services: Services) -> Flask:
     app = Flask(__name__)
+    app.request_class = FormRequest
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=FORM_BYTES + HELD_BACK_BYTES,

@@ -15,6 +15,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
 
+from models_cache.temporary_folder import do_without_temporary_folder
+
+do_without_temporary_folder()
+
 import captioner.blip
 import captioner.deferred
 import captioner.engine
