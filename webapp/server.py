@@ -11,11 +11,12 @@ runs; here ``stop`` begins a drain. During the drain the server still listens, s
 their results on new connections, and each request carries ``environ["lookalike.draining"]``: the
 app answers 503 to new work and goes on serving what it has.
 
-Inside waitress we use: ``create_server(map=, _dispatcher=)``, ``channel_class``, ``wasyncore.loop``
-and ``close_all``, ``pull_trigger``, ``ThreadedTaskDispatcher`` (``set_thread_count``, ``shutdown``,
-``lock``, ``queue``, ``active_count``), ``HTTPChannel`` (``parser_class``, ``received``,
-``request``, ``requests``, ``total_outbufs_len``, ``last_activity``, ``handle_close``) and
-``HTTPRequestParser`` (``parse_header``, ``chunked``, ``headers``).
+Inside waitress we use: ``TcpWSGIServer`` (``accept``, ``readable``), ``channel_class``,
+``wasyncore.loop`` and ``close_all``, ``pull_trigger``, ``ThreadedTaskDispatcher``
+(``set_thread_count``, ``shutdown``, ``lock``, ``queue``, ``active_count``), ``HTTPChannel``
+(``parser_class``, ``received``, ``request``, ``requests``, ``total_outbufs_len``,
+``last_activity``, ``handle_close``) and ``HTTPRequestParser`` (``parse_header``, ``chunked``,
+``headers``).
 waitress is pinned, and tests/webapp/test_server.py fails where one of these changes its meaning.
 
 Not covered: TLS; more than ``connection_limit`` patient attackers (put a proxy in front); clients
@@ -31,11 +32,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from waitress import create_server, wasyncore
+from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 
 from webapp.channel import Channel
 from webapp.limits import Limits, raise_descriptor_limit
+from webapp.listener import Listener, Shortage
 
 FINISHED = 0
 CUT = 3
@@ -107,18 +109,20 @@ class Server:
         # Re-entrant: a signal handler calls stop() in the very thread that it interrupts.
         self._lock = threading.RLock()
         self._connections: dict[int, Any] = {}
+        self._shortage = Shortage(self._connections)
         self._dispatcher = ThreadedTaskDispatcher()
         self._next_look = 0.0
         for bound in sockets:
             self._accept_on(bound)
 
     def _accept_on(self, bound: socket.socket) -> None:
-        self._listener = create_server(
+        self._listener = Listener(
             self._answer,
-            map=self._connections,
-            _dispatcher=self._dispatcher,
-            sockets=[bound],
-            **self._limits.adjustments(),
+            bound,
+            self._connections,
+            self._dispatcher,
+            self._limits.adjustments(),
+            self._shortage,
         )
         self._listener.channel_class = Channel
 
