@@ -13,6 +13,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 
 from webapp.limits import Limits
+from webapp.unread_request import UnreadRequest
 
 _TRANSFER_ENCODING = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
 
@@ -36,6 +37,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """
 
     parser_class = StrictParser
+    error_task_class = UnreadRequest
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

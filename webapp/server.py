@@ -15,8 +15,8 @@ Inside waitress we use: ``TcpWSGIServer`` (``accept``, ``readable``), ``channel_
 ``wasyncore.loop`` and ``close_all``, ``pull_trigger``, ``ThreadedTaskDispatcher``
 (``set_thread_count``, ``shutdown``, ``lock``, ``queue``, ``active_count``), ``HTTPChannel``
 (``parser_class``, ``received``, ``request``, ``requests``, ``total_outbufs_len``,
-``last_activity``, ``handle_close``) and ``HTTPRequestParser`` (``parse_header``, ``chunked``,
-``headers``).
+``last_activity``, ``handle_close``), ``ErrorTask`` (``execute``) and ``HTTPRequestParser``
+(``parse_header``, ``chunked``, ``headers``, ``header_plus``, ``first_line``).
 waitress is pinned, and tests/webapp/test_server.py fails where one of these changes its meaning.
 
 Not covered: TLS; more than ``connection_limit`` patient attackers (put a proxy in front); clients
