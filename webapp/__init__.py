@@ -1,5 +1,12 @@
 """The page and the image API, over the two engines."""
 
+import sys
+
+from webapp import early_signals
+
+if sys.argv[:1] == ["-m"]:  # run, not imported: what follows takes seconds, and __main__ comes last
+    early_signals.end_at_once()
+
 from flask import Flask
 
 from webapp import errors, generate_image, guards, health, jobs, pages, samples

@@ -201,7 +201,4 @@ def _exit(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    try:
-        _exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:  # while models were chosen or fetched; later a signal means to drain
-        _exit(130)
+    _exit(main(sys.argv[1:]))

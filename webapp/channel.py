@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException
 from webapp.body_memory import BodyMemory
 from webapp.limits import Limits
 from webapp.parser import StrictParser
+from webapp.unread_request import UnreadRequest
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """
 
     task_class = Task
+    error_task_class = UnreadRequest
 
     def __init__(self, *args: Any, memory: BodyMemory, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -17,14 +17,15 @@ others. So are refused: a body over the limit; one for which all bodies together
 at the end of the drain who is still without an answer. The last are asked for in the server's own
 thread, which nothing may hold up.
 
-Inside waitress we use: ``create_server(map=, _dispatcher=)``, ``channel_class``, ``wasyncore.loop``
-and ``close_all``, ``pull_trigger``, ``ThreadedTaskDispatcher`` (``set_thread_count``, ``shutdown``,
-``lock``, ``queue``, ``active_count``), ``TcpWSGIServer`` (``accept``, ``readable``), ``WSGITask``
-(``get_environment``, ``service``), ``HTTPChannel`` (``task_class``, ``parser_class``, ``received``,
-``service``, ``write_soon``, ``request``, ``requests``, ``connected``, ``will_close``,
-``outbuf_lock``, ``total_outbufs_len``, ``last_activity``, ``handle_close``, ``_flush_some``) and
-``HTTPRequestParser`` (``parse_header``, ``received``, ``completed``, ``error``, ``body_rcv``,
-``body_bytes_received``, ``expect_continue``, ``chunked``, ``headers``, ``headers_finished``).
+Inside waitress we use: ``TcpWSGIServer`` (``accept``, ``readable``), ``channel_class``,
+``wasyncore.loop`` and ``close_all``, ``pull_trigger``, ``ThreadedTaskDispatcher``
+(``set_thread_count``, ``shutdown``, ``lock``, ``queue``, ``active_count``), ``WSGITask``
+(``get_environment``, ``service``), ``ErrorTask`` (``execute``), ``HTTPChannel`` (``task_class``,
+``error_task_class``, ``parser_class``, ``received``, ``service``, ``write_soon``, ``request``,
+``requests``, ``connected``, ``will_close``, ``outbuf_lock``, ``total_outbufs_len``,
+``last_activity``, ``handle_close``, ``_flush_some``) and ``HTTPRequestParser`` (``parse_header``,
+``received``, ``completed``, ``error``, ``body_rcv``, ``body_bytes_received``, ``expect_continue``,
+``chunked``, ``headers``, ``headers_finished``, ``header_plus``, ``first_line``).
 waitress is pinned, and the tests of the server fail where one of these changes its meaning.
 
 Not covered: TLS; more than ``connection_limit`` patient attackers (put a proxy in front); clients
@@ -41,7 +42,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from waitress import create_server, wasyncore
+from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 from werkzeug.exceptions import ServiceUnavailable
 
@@ -49,6 +50,7 @@ from generator.engine import STOPPING
 from webapp.body_memory import BodyMemory
 from webapp.channel import Channel
 from webapp.limits import Limits, raise_descriptor_limit
+from webapp.listener import Listener, Shortage
 
 FINISHED = 0
 CUT = 3
@@ -121,18 +123,20 @@ class Server:
         self._lock = threading.RLock()
         self._connections: dict[int, Any] = {}
         self._memory = BodyMemory(self._limits.held_bodies_bytes)
+        self._shortage = Shortage(self._connections)
         self._dispatcher = ThreadedTaskDispatcher()
         self._next_look = 0.0
         for bound in sockets:
             self._accept_on(bound)
 
     def _accept_on(self, bound: socket.socket) -> None:
-        self._listener = create_server(
+        self._listener = Listener(
             self._answer,
-            map=self._connections,
-            _dispatcher=self._dispatcher,
-            sockets=[bound],
-            **self._limits.adjustments(),
+            bound,
+            self._connections,
+            self._dispatcher,
+            self._limits.adjustments(),
+            self._shortage,
         )
         self._listener.channel_class = functools.partial(Channel, memory=self._memory)
 

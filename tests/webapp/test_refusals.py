@@ -79,6 +79,11 @@ def test_who_sends_far_too_much_reads_why(serve_pages, is_chunked):
     assert TOO_LARGE.encode() in body(answer)
 
 
+def test_a_length_beyond_every_number_is_too_much(serve):
+    with connected(serve().port, get("/length", f"Content-Length: {10**30}")) as client:
+        assert b" 413 " in read_all(client).splitlines()[0]
+
+
 def test_nobody_is_asked_to_send_what_is_too_much(serve):
     port = serve(max_request_body_bytes=1000).port
     with connected(port, get("/length", "Content-Length: 1001", "Expect: 100-continue")) as client:
