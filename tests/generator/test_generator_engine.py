@@ -16,9 +16,9 @@ from generator.engine import (
     STOPPING,
     Engine,
     EngineClosed,
-    EngineStats,
     QueueFull,
 )
+from generator.engine_stats import EngineStats
 from generator.job import Cancelled, Captioning, Failed, Job, Progress, Queued, Succeeded
 
 STAGES = ["prepare", "denoise", "scheduler", "decode"]
@@ -350,34 +350,6 @@ def test_every_outcome_frees_the_place(model):
     engine.step()
     job.cancel()
     engine.reserve()
-
-
-@pytest.mark.parametrize(
-    ("seconds_a_step", "prompts", "seconds"),
-    [(1, "a", 4), (0.1, "a", 1), (0.3, "a", 2), (1, "ab", 2), (1, "abc", 2), (60, "abcd", 60)],
-)
-def test_a_full_queue_says_when_to_come_back(model, seconds_a_step, prompts, seconds):
-    """The engine's time for an image: neighbours who share its forwards make it shorter."""
-    engine = Engine(model, max_jobs=4, clock=itertools.count(0, seconds_a_step).__next__)
-    for prompt in prompts:
-        engine.submit(ask(prompt, 4))
-    finish(engine)
-    for _ in range(4):
-        engine.reserve()
-    with pytest.raises(QueueFull) as caught:
-        engine.reserve()
-    assert caught.value.retry_after_seconds == seconds
-    unit = "second" if seconds == 1 else "seconds"
-    assert str(caught.value) == f"The queue is full: try again in {seconds} {unit}."
-
-
-def test_before_the_first_image_a_full_queue_asks_for_the_time_that_it_took_so_far(model):
-    engine = Engine(model, max_jobs=1, clock=itertools.count(0, 60).__next__)
-    engine.submit(ask("a"))
-    engine.step()
-    with pytest.raises(QueueFull) as caught:
-        engine.reserve()
-    assert caught.value.retry_after_seconds == 60
 
 
 # Faults.

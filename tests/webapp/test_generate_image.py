@@ -205,8 +205,8 @@ def test_a_full_queue_is_a_429_that_says_when_to_come_back(patient, by_hand):
         by_hand.generator.reserve()
     response = ask(patient, prompt="x")
     assert response.status_code == 429
-    assert response.headers["Retry-After"] == "1"
-    assert response.json == {"error": "The queue is full: try again in 1 second.", "field": None}
+    assert response.headers["Retry-After"] == "10"
+    assert response.json == {"error": "The queue is full: try again in 10 seconds.", "field": None}
 
 
 def test_a_closed_engine_is_a_503_that_says_when_to_come_back(patient, by_hand):

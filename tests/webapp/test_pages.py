@@ -253,8 +253,8 @@ def test_a_full_queue_says_when_to_come_back_and_keeps_what_was_typed(patient, b
     for _ in range(by_hand.generator.max_jobs):
         by_hand.generator.reserve()
     response = upload(patient, seed="7")
-    assert_form_again(response, 429, "The queue is full: try again in 1 second.")
-    assert response.headers["Retry-After"] == "1"
+    assert_form_again(response, 429, "The queue is full: try again in 10 seconds.")
+    assert response.headers["Retry-After"] == "10"
     assert value_of(response, "seed") == "7"
 
 
