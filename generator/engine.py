@@ -282,7 +282,7 @@ class Engine:
         with self._changed:
             left = list(self._jobs)
         for job in left:
-            job.publish(Failed(error))
+            job.publish(Failed(error, stopped=True))
 
     def _seconds_until_a_place_is_free(self) -> int:
         """Under the lock. While all wait for their captions, by what the model's default takes."""

@@ -217,6 +217,19 @@ def test_a_closed_engine_is_a_503_that_says_when_to_come_back(patient, by_hand):
     assert response.json == {"error": STOPPING, "field": None}
 
 
+def test_an_engine_that_closes_meanwhile_is_a_503_that_says_when_to_come_back(patient, by_hand):
+    def closes():
+        by_hand.generator.end("The models could not be loaded.")
+        return False
+
+    response = patient.get(
+        "/generate-image?prompt=x", environ_overrides={"waitress.client_disconnected": closes}
+    )
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "60"
+    assert response.json == {"error": "The models could not be loaded.", "field": None}
+
+
 @pytest.mark.parametrize("stage", ["prepare", "denoise", "scheduler", "decode"])
 def test_a_model_that_fails_is_a_500_with_a_plain_sentence(client, stage):
     response = ask(client, prompt=f"fails in {stage}")
