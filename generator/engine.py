@@ -6,16 +6,16 @@ torch: what it needs of a model stands in ``generator.model``.
 """
 
 import logging
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from threading import Condition
 
+from generator.engine_stats import EngineStats
 from generator.forward_limit import ForwardLimit
 from generator.job import Failed, Job, Progress, Queued, Succeeded
 from generator.model import Model, Sample
+from generator.pace import Pace, ahead
 from generator.request import GenerationRequest
 from models_cache.owner import Owner, nothing
 
@@ -40,19 +40,6 @@ class QueueFull(Exception):
 class EngineClosed(Exception):
     def __init__(self, reason: str = STOPPING) -> None:
         super().__init__(reason)
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStats:
-    """``jobs`` counts what was reserved and has not ended; the totals count from the start."""
-
-    jobs: int
-    waiting: int
-    running: int
-    last_batch_size: int
-    total_steps: int
-    total_images: int
-    total_failures: int
 
 
 Running = tuple[Job, Sample]
@@ -85,7 +72,7 @@ class Engine:
         self._reason = STOPPING
         self._forward_limit = ForwardLimit(max_batch_size)
         self._owner = Owner("generator", self.run, self.end)
-        self._busy_seconds = 0.0
+        self._pace = Pace()
         self._last_batch_size = 0
         self._total_steps = 0
         self._total_images = 0
@@ -187,7 +174,8 @@ class Engine:
             self._denoise(batch)
         with self._changed:
             self._drop_finished()
-            self._busy_seconds += self._clock() - started
+            if batch:
+                self._pace.took(self._clock() - started)
 
     def _wait_for_work(self) -> bool:
         with self._changed:
@@ -294,7 +282,13 @@ class Engine:
         with self._changed:
             left = list(self._jobs)
         for job in left:
-            job.publish(Failed(error))
+            job.publish(Failed(error, stopped=True))
 
     def _seconds_until_a_place_is_free(self) -> int:
-        return max(1, math.ceil(self._busy_seconds / max(1, self._total_images)))
+        """Under the lock. While all wait for their captions, by what the model's default takes."""
+        info = self.model.info
+        line = ahead(
+            (sample for _, sample in self._running), (request for _, request in self._waiting)
+        )
+        in_flight = line[: self.max_batch_size] or [((0, 0), info.num_inference_steps)]
+        return self._pace.seconds_until_one_ends(in_flight, self._forward_limit.samples)

@@ -48,9 +48,13 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """``error`` is one sentence for the one who asked."""
+    """``error`` is one sentence for the one who asked.
+
+    ``stopped`` where nothing is wrong with what was asked: the engine has closed.
+    """
 
     error: str
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,19 @@ from models_cache import environment, terminal
 
 environment.prepare(online=True)
 
-from models_cache import catalog, inventory, remedy, size
+from models_cache import catalog, inventory, lifeline, remedy, size
 from models_cache.catalog import ROLES, Checkpoint
 from models_cache.download import CannotFetch, Download
+from models_cache.lifeline import INTERRUPTED
 from models_cache.store import MissingModel, ModelError, Store
-
-INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0, or 1 where something could not be fetched, is damaged or missing."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.sentence_to_stdout:
+        lifeline.end_with_parent()
     store = Store(options.folder) if options.folder else Store()
     try:
         if options.list:

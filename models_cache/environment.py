@@ -9,6 +9,8 @@ import os
 from collections.abc import MutableMapping
 from typing import Any
 
+from models_cache.temporary_folder import do_without_temporary_folder
+
 # Variable, value, and the variables by which a user may have said the same.
 Default = tuple[str, str, tuple[str, ...]]
 
@@ -39,6 +41,7 @@ THEIRS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 def prepare(online: bool = False) -> None:
     """For the top of a program. ``online`` is for the one that downloads."""
+    do_without_temporary_folder()
     set_missing(os.environ, [*QUIET, *OPENMP, *([] if online else OFFLINE)])
     if not any(name in os.environ for name in THEIRS):
         give_back_large_blocks(ctypes.CDLL(None))

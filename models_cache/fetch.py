@@ -16,11 +16,11 @@ ROOT = Path(__file__).parents[1]
 def fetch_missing(checkpoints: Sequence[Checkpoint], store: Store) -> None:
     """``scripts/download_models`` for ``checkpoints``, which have a repository, into ``store``.
 
-    Its progress goes to this process's stderr. Raises ModelError with the one sentence that it
-    ends with where it fails.
+    Its progress goes to this process's stderr, and it ends with this process. Raises ModelError
+    with the one sentence that it ends with where it fails.
     """
     names = [word for each in checkpoints for word in (f"--{ROLES[each.family]}", each.name)]
-    done = subprocess.run(
+    with subprocess.Popen(
         [
             sys.executable,
             "-m",
@@ -33,9 +33,14 @@ def fetch_missing(checkpoints: Sequence[Checkpoint], store: Store) -> None:
         cwd=ROOT,
         # This process set it, so that nothing but the download can touch the network.
         env={name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"},
+        stdin=subprocess.PIPE,  # its lifeline
         stdout=subprocess.PIPE,
         text=True,
-    )
-    if done.returncode:
-        ended = f"The download ended with exit code {done.returncode}."
-        raise ModelError(done.stdout.strip() or f"{ended} {remedy.to_fetch(checkpoints)}")
+        start_new_session=True,  # Ctrl-C is for this process, and so ends both
+    ) as child:
+        assert child.stdout
+        sentence = child.stdout.read().strip()
+        code = child.wait()
+    if code:
+        ended = f"The download ended with exit code {code}."
+        raise ModelError(sentence or f"{ended} {remedy.to_fetch(checkpoints)}")

@@ -1,8 +1,16 @@
 """The page and the image API, over the two engines."""
 
+import sys
+
+from webapp import early_signals
+
+if sys.argv[:1] == ["-m"]:  # run, not imported: what follows takes seconds, and __main__ comes last
+    early_signals.end_at_once()
+
 from flask import Flask
 
 from webapp import errors, generate_image, guards, health, jobs, pages, samples
+from webapp.form_request import FormRequest
 from webapp.services import Services
 from webapp.settings import Settings
 
@@ -14,6 +22,7 @@ HELD_BACK_BYTES = 4 * 2**10
 
 def create_app(settings: Settings, services: Services) -> Flask:
     app = Flask(__name__)
+    app.request_class = FormRequest
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=FORM_BYTES + HELD_BACK_BYTES,

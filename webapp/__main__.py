@@ -29,6 +29,7 @@ from models_cache.layout import WrongCheckpoint
 from models_cache.loading import Loading, Placing
 from models_cache.placement import Placement
 from models_cache.start import CannotStart, choose_both, place_models
+from models_cache.terminal import READER_LEFT
 from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.limits import Limits
@@ -201,5 +202,5 @@ def _exit(code: int) -> NoReturn:
 if __name__ == "__main__":
     try:
         _exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:  # while models were chosen or fetched; later a signal means to drain
-        _exit(130)
+    except BrokenPipeError:  # whoever read the addresses has gone
+        os._exit(READER_LEFT)

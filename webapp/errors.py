@@ -77,7 +77,8 @@ def status(error: Exception) -> int:
 def sentence(error: Exception) -> str:
     """What the client is told."""
     if isinstance(error, RequestEntityTooLarge):
-        if (request.content_length or 0) > (request.max_content_length or 0):
+        unread = request.environ.get("lookalike.refusal") is not None
+        if unread or (request.content_length or 0) > (request.max_content_length or 0):
             return "The upload is too large: send a picture of at most 20 MB."
         return "The form's fields are too many or too long: send the picture and its options alone."
     if isinstance(error, InternalServerError):

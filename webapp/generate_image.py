@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, jsonify, request
 
+from generator.engine import EngineClosed
 from generator.job import Failed, Job, Outcome, Succeeded
 from generator.model_info import ModelInfo
 from generator.png import png_bytes
@@ -27,6 +28,8 @@ def generate_image() -> Response:
     generation = parse_generate_image(parse_query(request.query_string), engine.model.info)
     job = engine.submit(generation)
     outcome = wait_for_client(job)
+    if isinstance(outcome, Failed) and outcome.stopped:
+        raise EngineClosed(outcome.error)
     if not isinstance(outcome, Succeeded):
         return format_failure(outcome)
     return format_generate_image(generation, outcome, engine.model.info)

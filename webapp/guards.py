@@ -8,6 +8,7 @@ import re
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable
 
+from generator.engine import STOPPING
 from webapp.settings import is_loopback
 
 # A page of ours asks for nothing but what we serve, and nobody may frame it.
@@ -29,6 +30,7 @@ HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9a-z.-]+))(?::[0-9]{1,5})?", re.IGN
 def init_app(app: Flask) -> None:
     app.before_request(check_host)
     app.before_request(check_origin)
+    app.before_request(check_refusal)
     app.before_request(check_draining)
     app.after_request(add_headers)
 
@@ -65,11 +67,17 @@ def costs(request: Request) -> bool:
     return request.method not in ("GET", "HEAD", "OPTIONS") or request.path == "/generate-image"
 
 
+def check_refusal() -> None:
+    """Says what the server has refused already, without reading it."""
+    if refusal := request.environ.get("lookalike.refusal"):
+        raise refusal
+
+
 def check_draining() -> None:
     """A server that is about to stop finishes what it has, and takes nothing new."""
     starts_work = costs(request) and not request.path.startswith("/jobs/")
     if starts_work and request.environ.get("lookalike.draining"):
-        raise ServiceUnavailable("The server is stopping: try again in a minute.", retry_after=60)
+        raise ServiceUnavailable(STOPPING, retry_after=60)
 
 
 def add_headers(response: Response) -> Response:

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+_NEVER = 2**62  # bytes
 _DESCRIPTORS = 4096  # a connection needs up to three, and models and libraries hold files open
 
 
@@ -23,8 +24,12 @@ class Limits:
     stalled_reader_seconds: float = 30
     # From stop() until running requests are cut. Let a supervisor wait longer than this.
     drain_seconds: float = 30
-    # A last resort that answers in plain text: let the app refuse at half, in its own words.
+    # More is not read: the app is asked to refuse it. Let it refuse by itself at half, of what was
+    # read to its end.
     max_request_body_bytes: int = 64 * 1024 * 1024
+    # Of all clients together, in memory; what the app makes of a body comes on top, about twice as
+    # much. Two dozen of the largest pictures.
+    held_bodies_bytes: int = 512 * 1024 * 1024
     # waitress's own 256 KiB is far more than any browser sends.
     max_request_header_bytes: int = 32 * 1024
     # How far an app may be ahead of its client: what a client that stops reading can pin.
@@ -38,8 +43,10 @@ class Limits:
             "max_request_body_size": self.max_request_body_bytes + 1,
             "max_request_header_size": self.max_request_header_bytes + 1,
             "outbuf_high_watermark": self.response_buffer_bytes,
-            # Above this a temporary file, where a full disk would cost a finished image.
-            "outbuf_overflow": 8 * self.response_buffer_bytes,
+            # No temporary files: with a small or full disk they would cost a photo or a finished
+            # image. Bodies are bounded by BodyMemory, and answers by the watermark above.
+            "inbuf_overflow": _NEVER,
+            "outbuf_overflow": _NEVER,
             # Read on while a request runs: otherwise a client who leaves is never noticed.
             "channel_request_lookahead": 1,
             # A day, that is never: Channel has better clocks than this one.

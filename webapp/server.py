@@ -11,18 +11,29 @@ runs; here ``stop`` begins a drain. During the drain the server still listens, s
 their results on new connections, and each request carries ``environ["lookalike.draining"]``: the
 app answers 503 to new work and goes on serving what it has.
 
-Inside waitress we use: ``create_server(map=, _dispatcher=)``, ``channel_class``, ``wasyncore.loop``
-and ``close_all``, ``pull_trigger``, ``ThreadedTaskDispatcher`` (``set_thread_count``, ``shutdown``,
-``lock``, ``queue``, ``active_count``), ``HTTPChannel`` (``parser_class``, ``received``,
-``request``, ``requests``, ``total_outbufs_len``, ``last_activity``, ``handle_close``) and
-``HTTPRequestParser`` (``parse_header``, ``chunked``, ``headers``).
-waitress is pinned, and tests/webapp/test_server.py fails where one of these changes its meaning.
+What the server itself refuses, the app is asked to say in its own words: the request comes without
+its body, and ``environ["lookalike.refusal"]`` is the ``HTTPException`` to raise. It is None for all
+others. So are refused: a body over the limit; one for which all bodies together leave no room; and
+at the end of the drain who is still without an answer. The last are asked for in the server's own
+thread, which nothing may hold up.
+
+Inside waitress we use: ``TcpWSGIServer`` (``accept``, ``readable``), ``channel_class``,
+``wasyncore.loop`` and ``close_all``, ``pull_trigger``, ``ThreadedTaskDispatcher``
+(``set_thread_count``, ``shutdown``, ``lock``, ``queue``, ``active_count``), ``WSGITask``
+(``get_environment``, ``service``), ``ErrorTask`` (``execute``), ``HTTPChannel`` (``task_class``,
+``error_task_class``, ``parser_class``, ``received``, ``service``, ``write_soon``, ``request``,
+``requests``, ``connected``, ``will_close``, ``outbuf_lock``, ``total_outbufs_len``,
+``last_activity``, ``handle_close``, ``_flush_some``) and ``HTTPRequestParser`` (``parse_header``,
+``received``, ``completed``, ``error``, ``body_rcv``, ``body_bytes_received``, ``expect_continue``,
+``chunked``, ``headers``, ``headers_finished``, ``header_plus``, ``first_line``).
+waitress is pinned, and the tests of the server fail where one of these changes its meaning.
 
 Not covered: TLS; more than ``connection_limit`` patient attackers (put a proxy in front); clients
 that close their sending side before the answer, who are taken for gone.
 """
 
 import contextlib
+import functools
 import signal
 import socket
 import threading
@@ -31,11 +42,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from waitress import create_server, wasyncore
+from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
+from werkzeug.exceptions import ServiceUnavailable
 
+from generator.engine import STOPPING
+from webapp.body_memory import BodyMemory
 from webapp.channel import Channel
 from webapp.limits import Limits, raise_descriptor_limit
+from webapp.listener import Listener, Shortage
 
 FINISHED = 0
 CUT = 3
@@ -107,20 +122,23 @@ class Server:
         # Re-entrant: a signal handler calls stop() in the very thread that it interrupts.
         self._lock = threading.RLock()
         self._connections: dict[int, Any] = {}
+        self._memory = BodyMemory(self._limits.held_bodies_bytes)
+        self._shortage = Shortage(self._connections)
         self._dispatcher = ThreadedTaskDispatcher()
         self._next_look = 0.0
         for bound in sockets:
             self._accept_on(bound)
 
     def _accept_on(self, bound: socket.socket) -> None:
-        self._listener = create_server(
+        self._listener = Listener(
             self._answer,
-            map=self._connections,
-            _dispatcher=self._dispatcher,
-            sockets=[bound],
-            **self._limits.adjustments(),
+            bound,
+            self._connections,
+            self._dispatcher,
+            self._limits.adjustments(),
+            self._shortage,
         )
-        self._listener.channel_class = Channel
+        self._listener.channel_class = functools.partial(Channel, memory=self._memory)
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ["lookalike.draining"] = self.draining
@@ -189,7 +207,7 @@ class Server:
             self._is_open = False
         # Before the pool: this wakes threads that wait for their client to read.
         for channel in self._channels():
-            channel.handle_close()
+            channel.cut(ServiceUnavailable(STOPPING, retry_after=60))
         # Idle threads leave at once. One that is still in the app leaves when the app returns.
         self._dispatcher.shutdown(timeout=0 if self._has_requests() else 5)
         wasyncore.close_all(self._connections)

@@ -32,7 +32,7 @@ def start(services: Services, image: Image.Image, wishes: Mapping[str, object]) 
     try:
         future = services.captioner.submit(CaptionRequest(image))
     except captioner.engine.EngineClosed as error:
-        job.publish(Failed(str(error)))
+        job.publish(Failed(str(error), stopped=True))
         raise
     job.when_finished(lambda: _give_up(future))
     future.add_done_callback(lambda done: _generate(services, job, template, done))
@@ -51,7 +51,7 @@ def _generate(
     if caption.cancelled():
         return
     if (failure := caption.exception()) is not None:
-        job.publish(Failed(_sentence(failure)))
+        job.publish(_failed(failure))
         return
     job.publish(Captioned(caption.result()))
     if not caption.result().strip():
@@ -62,10 +62,10 @@ def _generate(
     except InvalidRequest:  # a caption that is no prompt, as one without end
         job.publish(Failed(CAPTION_FAILED))
     except generator.engine.EngineClosed as error:
-        job.publish(Failed(str(error)))
+        job.publish(Failed(str(error), stopped=True))
 
 
-def _sentence(failure: BaseException) -> str:
+def _failed(failure: BaseException) -> Failed:
     if isinstance(failure, captioner.engine.EngineClosed):
-        return str(failure)
-    return NO_ROOM if isinstance(failure, MemoryError) else CAPTION_FAILED
+        return Failed(str(failure), stopped=True)
+    return Failed(NO_ROOM if isinstance(failure, MemoryError) else CAPTION_FAILED)

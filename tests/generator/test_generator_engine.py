@@ -16,9 +16,9 @@ from generator.engine import (
     STOPPING,
     Engine,
     EngineClosed,
-    EngineStats,
     QueueFull,
 )
+from generator.engine_stats import EngineStats
 from generator.job import Cancelled, Captioning, Failed, Job, Progress, Queued, Succeeded
 
 STAGES = ["prepare", "denoise", "scheduler", "decode"]
@@ -352,34 +352,6 @@ def test_every_outcome_frees_the_place(model):
     engine.reserve()
 
 
-@pytest.mark.parametrize(
-    ("seconds_a_step", "prompts", "seconds"),
-    [(1, "a", 4), (0.1, "a", 1), (0.3, "a", 2), (1, "ab", 2), (1, "abc", 2), (60, "abcd", 60)],
-)
-def test_a_full_queue_says_when_to_come_back(model, seconds_a_step, prompts, seconds):
-    """The engine's time for an image: neighbours who share its forwards make it shorter."""
-    engine = Engine(model, max_jobs=4, clock=itertools.count(0, seconds_a_step).__next__)
-    for prompt in prompts:
-        engine.submit(ask(prompt, 4))
-    finish(engine)
-    for _ in range(4):
-        engine.reserve()
-    with pytest.raises(QueueFull) as caught:
-        engine.reserve()
-    assert caught.value.retry_after_seconds == seconds
-    unit = "second" if seconds == 1 else "seconds"
-    assert str(caught.value) == f"The queue is full: try again in {seconds} {unit}."
-
-
-def test_before_the_first_image_a_full_queue_asks_for_the_time_that_it_took_so_far(model):
-    engine = Engine(model, max_jobs=1, clock=itertools.count(0, 60).__next__)
-    engine.submit(ask("a"))
-    engine.step()
-    with pytest.raises(QueueFull) as caught:
-        engine.reserve()
-    assert caught.value.retry_after_seconds == 60
-
-
 # Faults.
 
 
@@ -484,7 +456,7 @@ def test_close_fails_everything_that_is_left(model):
     engine.step()
     cancelled.cancel()
     engine.close()
-    assert running.outcome == waiting.outcome == reserved.outcome == Failed(STOPPING)
+    assert running.outcome == waiting.outcome == reserved.outcome == Failed(STOPPING, stopped=True)
     assert isinstance(done.outcome, Succeeded)
     assert cancelled.outcome == Cancelled()
     stats = engine.stats()
@@ -502,7 +474,7 @@ def test_a_closed_engine_takes_nothing(engine, model):
     ):
         with pytest.raises(EngineClosed, match=STOPPING):
             refused()
-    assert reserved.events == (Failed(STOPPING),)
+    assert reserved.events == (Failed(STOPPING, stopped=True),)
     engine.run()
     assert model.batches == []
 
@@ -520,8 +492,8 @@ def test_run_ends_after_the_step_in_which_the_engine_is_closed(engine, model):
     model.on_stage = lambda stage, prompt: stage == "denoise" and engine.close()
     engine.run()
     assert model.batches == [["a"]]
-    assert job.events == (Queued(job.request), Progress(0, 1), Failed(STOPPING))
-    assert reserved.outcome == Failed(STOPPING)
+    assert job.events == (Queued(job.request), Progress(0, 1), Failed(STOPPING, stopped=True))
+    assert reserved.outcome == Failed(STOPPING, stopped=True)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -537,7 +509,7 @@ def test_nobody_is_left_waiting_when_the_engine_dies(model, stage):
     model.on_stage = die
     with pytest.raises(Death):
         engine.run()
-    assert [job.outcome for job in jobs[1:]] == [Failed(STOPPING)] * 3
+    assert [job.outcome for job in jobs[1:]] == [Failed(STOPPING, stopped=True)] * 3
     assert jobs[0].is_finished
     with pytest.raises(EngineClosed):
         engine.reserve()
@@ -556,7 +528,7 @@ def test_close_waits_for_the_step_in_progress_and_not_for_the_jobs(model):
     model.on_stage = close
     job = engine.submit(ask("a", 50))
     engine.start()
-    assert job.wait(SECONDS) == Failed(STOPPING)
+    assert job.wait(SECONDS) == Failed(STOPPING, stopped=True)
     closer.join(SECONDS)
     assert model.batches == [["a"]]
     assert not engine.is_alive
@@ -575,7 +547,7 @@ def test_the_engine_works_on_a_thread_of_its_own_until_closed(model):
     finally:
         engine.close()
     assert not engine.is_alive
-    assert reserved.outcome == Failed(STOPPING)
+    assert reserved.outcome == Failed(STOPPING, stopped=True)
 
 
 # Loading.
@@ -612,7 +584,7 @@ def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(model, capl
     job = engine.submit(ask("a"))
     may_fail.set()
     sentence = "The generator could not be loaded: the server's log says why."
-    assert job.wait(SECONDS) == Failed(sentence)
+    assert job.wait(SECONDS) == Failed(sentence, stopped=True)
     assert told.wait(SECONDS)
     with pytest.raises(EngineClosed, match="could not be loaded"):
         engine.reserve()
@@ -626,7 +598,7 @@ def test_an_engine_that_is_ended_tells_who_waits_and_who_comes_and_waits_for_nob
     engine.start(load=lambda: assert_(may_load.wait(SECONDS)))
     job = engine.submit(ask("a"))
     engine.end("The other one is broken.")
-    assert job.outcome == Failed("The other one is broken.")
+    assert job.outcome == Failed("The other one is broken.", stopped=True)
     with pytest.raises(EngineClosed, match="The other one is broken"):
         engine.reserve()
     may_load.set()
@@ -773,7 +745,7 @@ def test_whatever_happens_every_job_has_its_own_one_outcome(caplog, ending, seed
                 assert job.outcome.image.size == (job.request.width, job.request.height)
             if job.outcome == Failed(MODEL_FAILED):
                 assert "fails in" in prompt
-            if job.outcome == Failed(STOPPING):
+            if job.outcome == Failed(STOPPING, stopped=True):
                 assert ending == "close"
         for batch in story.model.batches:
             assert len(batch) == len(set(batch)) <= story.engine.max_batch_size

@@ -1,17 +1,21 @@
 """Apps over fakes: real engines, no torch."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from threading import Timer
 
 import pytest
 from fakes import FakeBlip, FakeSDXL
 from flask import Flask
 from flask.testing import FlaskClient
+from tiny_server import Running, TinyApp, run_in_thread
 
 import captioner.engine
 import generator.engine
 from webapp import create_app
 from webapp.job_store import JobStore
+from webapp.limits import Limits
+from webapp.server import Server, bind
 from webapp.services import Services
 from webapp.settings import Settings
 
@@ -72,3 +76,22 @@ def client_of(app: Flask, services: Services) -> FlaskClient:
     app.testing = True  # what a view fails of fails the test
     app.extensions["services"] = services
     return app.test_client()
+
+
+@pytest.fixture
+def app() -> TinyApp:
+    return TinyApp()
+
+
+@pytest.fixture
+def serve(app) -> Iterator[Callable[..., Running]]:
+    with contextlib.ExitStack() as ends:
+
+        def start(ports=1, is_busy=lambda: False, **limits) -> Running:
+            limits = Limits(**{"threads": 4, **limits})
+            server = Server(app, bind("127.0.0.1", [0] * ports), limits, is_busy)
+            running = ends.enter_context(run_in_thread(server))
+            ends.callback(app.release.set)
+            return running
+
+        yield start

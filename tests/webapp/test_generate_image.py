@@ -205,8 +205,8 @@ def test_a_full_queue_is_a_429_that_says_when_to_come_back(patient, by_hand):
         by_hand.generator.reserve()
     response = ask(patient, prompt="x")
     assert response.status_code == 429
-    assert response.headers["Retry-After"] == "1"
-    assert response.json == {"error": "The queue is full: try again in 1 second.", "field": None}
+    assert response.headers["Retry-After"] == "10"
+    assert response.json == {"error": "The queue is full: try again in 10 seconds.", "field": None}
 
 
 def test_a_closed_engine_is_a_503_that_says_when_to_come_back(patient, by_hand):
@@ -215,6 +215,19 @@ def test_a_closed_engine_is_a_503_that_says_when_to_come_back(patient, by_hand):
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "60"
     assert response.json == {"error": STOPPING, "field": None}
+
+
+def test_an_engine_that_closes_meanwhile_is_a_503_that_says_when_to_come_back(patient, by_hand):
+    def closes():
+        by_hand.generator.end("The models could not be loaded.")
+        return False
+
+    response = patient.get(
+        "/generate-image?prompt=x", environ_overrides={"waitress.client_disconnected": closes}
+    )
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "60"
+    assert response.json == {"error": "The models could not be loaded.", "field": None}
 
 
 @pytest.mark.parametrize("stage", ["prepare", "denoise", "scheduler", "decode"])

@@ -220,14 +220,14 @@ def test_a_closed_generator_turns_the_picture_away_before_it_is_captioned(by_han
 def test_a_captioner_that_closes_meanwhile_says_so_and_not_that_the_picture_is_bad(by_hand):
     job = similar.start(by_hand, picture(), {})
     by_hand.captioner.close()
-    assert job.outcome == Failed(STOPPING)
+    assert job.outcome == Failed(STOPPING, stopped=True)
 
 
 def test_a_generator_that_closes_meanwhile_fails_the_job_and_the_caption_is_not_made(by_hand):
     job = similar.start(by_hand, picture(), {})
     by_hand.generator.close()
     by_hand.captioner.step()
-    assert job.outcome == Failed(STOPPING)
+    assert job.outcome == Failed(STOPPING, stopped=True)
     assert by_hand.captioner.model.batches == []
 
 

@@ -1,0 +1,54 @@
+"""How long the engine's turns take, and so when one of its images should be done."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from generator.model import Sample
+from generator.request import GenerationRequest
+
+# The share of the newest turn: sizes and companies change, and one slow turn is no trend.
+NEWEST_SHARE = 0.2
+# Until a turn was measured. Models that load take about a minute; asking earlier costs nothing.
+UNKNOWN_SECONDS = 10
+# Nobody plans further ahead, and a plan of an hour is wrong by then.
+MOST_SECONDS = 3600
+
+# A size, whose images may share turns, and the steps that one of them has left.
+Ahead = tuple[tuple[int, int], int]
+
+
+class Pace:
+    """A turn moves one batch by one step: what does not fit into it waits for another.
+
+    Each share of admitting and decoding is in the turns that were measured with it.
+    """
+
+    def __init__(self) -> None:
+        self._seconds_a_turn: float | None = None
+
+    def took(self, seconds: float) -> None:
+        """Takes note of one turn."""
+        before = seconds if self._seconds_a_turn is None else self._seconds_a_turn
+        self._seconds_a_turn = before + NEWEST_SHARE * (seconds - before)
+
+    def seconds_until_one_ends(self, in_flight: Sequence[Ahead], samples_a_turn: int) -> int:
+        """Whole, and at least 1. At least one is in flight."""
+        if self._seconds_a_turn is None:
+            return UNKNOWN_SECONDS
+        seconds = self._seconds_a_turn * turns_until_one_ends(in_flight, samples_a_turn)
+        return min(max(1, math.ceil(seconds)), MOST_SECONDS)
+
+
+def turns_until_one_ends(in_flight: Sequence[Ahead], samples_a_turn: int) -> int:
+    """All take their turns in a round, so that who has the fewest steps left ends first."""
+    sharing = Counter(key for key, _ in in_flight)
+    round_of_turns = sum(math.ceil(count / samples_a_turn) for count in sharing.values())
+    return round_of_turns * min(steps for _, steps in in_flight)
+
+
+def ahead(running: Iterable[Sample], waiting: Iterable[GenerationRequest]) -> list[Ahead]:
+    """In the order in which they are in flight or will be."""
+    begun = [(each.request, each.num_steps - each.step_index) for each in running]
+    to_come = [(request, request.num_inference_steps) for request in waiting]
+    return [((request.height, request.width), steps) for request, steps in begun + to_come]

@@ -1,0 +1,51 @@
+"""What waitress refuses as no request of any kind, answered as the app answers."""
+
+import json
+from typing import Any
+
+from waitress.parser import HTTPRequestParser
+from waitress.task import ErrorTask
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
+
+from webapp.errors import SENTENCES
+from webapp.guards import HEADERS
+
+UNREAD = SENTENCES | {
+    431: "The address and the headers of this request are too long: 32 kB together at most.",
+    501: "This server reads no Transfer-Encoding but chunked.",
+}
+ADDRESS = "An address has no spaces, and no letters that are not percent-encoded."
+
+
+class UnreadRequest(ErrorTask):  # type: ignore[misc]  # waitress has no types
+    """JSON ``{"error", "field"}`` for programs, the bare sentence for people; then the end."""
+
+    def execute(self) -> None:
+        """Called by waitress on a thread of the pool."""
+        error = self.request.error
+        body, mimetype = sentence(error), "text/plain; charset=utf-8"
+        if wants_json(self.request):
+            body, mimetype = json.dumps({"error": body, "field": None}), "application/json"
+        content = f"{body}\n".encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers += [("Content-Type", mimetype), *HEADERS.items()]
+        self.set_close_on_finish()
+        self.content_length = len(content)
+        self.write(content)
+
+
+def sentence(error: Any) -> str:
+    """What the client is told of one of waitress's errors."""
+    if told := UNREAD.get(error.code):
+        return told
+    advice = f" {ADDRESS}" if error.body in ("Start line is invalid", "Bad URI") else ""
+    return f"This request cannot be read: {error.body}.{advice}"
+
+
+def wants_json(request: HTTPRequestParser) -> bool:
+    """As ``errors.wants_json``, of what was read: of too long headers, only how they begin."""
+    start = request.header_plus or getattr(request, "first_line", b"")
+    path = start.partition(b" ")[2].partition(b" ")[0].partition(b"?")[0]
+    accept = parse_accept_header(request.headers.get("ACCEPT"), MIMEAccept)
+    return path == b"/generate-image" or accept["application/json"] > accept["text/html"]
