@@ -2,10 +2,18 @@
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from urllib.parse import parse_qsl
 
 WHOLE_NUMBERS = ("width", "height", "num_inference_steps", "seed")
 NUMBERS = ("guidance_scale",)
+# What image tools send for a seed that is to be drawn.
+RANDOM_SEED = -1
+
+# Bounded in digits and exponent: no text makes a number that takes long to compute.
+NUMBER = re.compile(
+    r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})(e[+-]?[0-9]{1,2})?", re.IGNORECASE
+)
 
 
 def parse_query(query: bytes) -> dict[str, str]:
@@ -16,7 +24,10 @@ def parse_query(query: bytes) -> dict[str, str]:
 
 
 def parse_wishes(fields: Mapping[str, str]) -> dict[str, object]:
-    """Numbers where numbers belong; what is none stays text, and is refused with its name."""
+    """Numbers where numbers belong; what is none stays text, and is refused with its name.
+
+    ``5.0`` and ``5e0`` are the whole number 5. A seed of -1 is no wish: it is drawn at random.
+    """
     return {name: _number(name, text) for name, text in fields.items()}
 
 
@@ -26,8 +37,13 @@ def drop_blanks(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _number(name: str, text: str) -> object:
-    if name in WHOLE_NUMBERS and re.fullmatch(r"-?[0-9]{1,19}", text.strip()):
-        return int(text)
-    if name in NUMBERS and re.fullmatch(r"-?([0-9]{1,9}\.?|[0-9]{0,9}\.[0-9]{1,20})", text.strip()):
+    if not NUMBER.fullmatch(text.strip()):
+        return text
+    if name in NUMBERS:
         return float(text)
-    return text
+    if name not in WHOLE_NUMBERS:
+        return text
+    number = Fraction(text)  # exact, which a float is not for a large seed
+    if name == "seed" and number == RANDOM_SEED:
+        return None
+    return int(number) if number.denominator == 1 else text

@@ -130,7 +130,7 @@ def test_a_file_that_is_no_picture_shows_the_form_again_with_one_sentence(
         ("num_inference_steps", "0", "num_inference_steps must be a whole number from 1 to 200"),
         ("num_inference_steps", "many", "num_inference_steps must be a whole number from 1 to"),
         ("guidance_scale", "nan", "guidance_scale must be a number from 0 to 50, not 'nan'."),
-        ("seed", "-1", "seed must be a whole number from 0 to 9223372036854775807, not -1."),
+        ("seed", "-2", "seed must be a whole number from 0 to 9223372036854775807, not -2."),
         ("negative_prompt", "x" * 3000, "negative_prompt has 3000 characters: at most 2000"),
     ],
 )

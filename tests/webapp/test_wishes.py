@@ -51,7 +51,9 @@ def test_odd_names_do_no_harm(query):
 @pytest.mark.parametrize("name", WHOLE_NUMBERS)
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("12", 12), (" 12 ", 12), ("012", 12), ("-1", -1), ("0", 0), (str(2**63 - 1), 2**63 - 1)],
+    [("12", 12), (" 12 ", 12), ("012", 12), ("+12", 12), ("-2", -2), ("0", 0), ("-0", 0)]
+    + [("12.0", 12), ("12.", 12), (" +12.000\n", 12), ("1.2e1", 12), ("120E-1", 12), ("-2.0", -2)]
+    + [(str(2**63 - 1), 2**63 - 1), (f"{2**63 - 1}.0", 2**63 - 1), ("1e99", 10**99)],
 )
 def test_whole_numbers_are_read(name, text, number):
     wish = parse_wishes({name: text})[name]
@@ -61,7 +63,9 @@ def test_whole_numbers_are_read(name, text, number):
 @pytest.mark.parametrize("name", WHOLE_NUMBERS)
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "abc", "1e3", "12.0", "１２", "+5", "1_000", "0x10", "--1", "1 2", "nan", "9" * 20],
+    ["", " ", "abc", "5.5", "1e-1", "1e400", "1e", "e1", "1e1.0", "１２", "1_000", "0x10", "1/2"]
+    + ["--1", "+-1", "+ 1", "1 2", "1,0", "nan", "inf", "9" * 21, "9" * 5000, "1." + "0" * 21],
+    ids=lambda text: text[:24],
 )
 def test_what_is_no_whole_number_stays_text(name, text):
     assert parse_wishes({name: text}) == {name: text}
@@ -71,6 +75,7 @@ def test_what_is_no_whole_number_stays_text(name, text):
 @pytest.mark.parametrize(
     ("text", "number"),
     [("7.5", 7.5), (" 7.5 ", 7.5), ("7", 7), ("7.", 7), (".5", 0.5), ("-1.5", -1.5), ("0", 0)]
+    + [("1e1", 10), ("1.5E+1", 15), ("5e-1", 0.5), ("+5", 5), (" +7.5\t", 7.5), ("1e99", 1e99)]
     + [("0.30000000000000004", 0.1 + 0.2), ("7.123456789012345", 7.123456789012345)],
 )
 def test_numbers_are_read(name, text, number):
@@ -80,10 +85,20 @@ def test_numbers_are_read(name, text, number):
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize(
-    "text", ["", ".", "-", "-.", "abc", "1e3", "７.５", "+5", "nan", "inf", "7,5", "1_0", "9" * 400]
+    "text",
+    ["", ".", "-", "-.", "abc", "1e400", "1e", ".e1", "７.５", "nan", "inf", "7,5", "1_0", "0x1p3"]
+    + ["+-5", "infinity", "9" * 400],
+    ids=lambda text: text[:24],
 )
 def test_what_is_no_number_stays_text(name, text):
     assert parse_wishes({name: text}) == {name: text}
+
+
+@pytest.mark.parametrize("text", ["-1", " -1 ", "-1.0", "-1e0"])
+def test_a_seed_of_minus_one_is_no_wish_and_nothing_else_is(text):
+    assert parse_wishes({"seed": text}) == {"seed": None}
+    for name in ("width", "height", "num_inference_steps", "guidance_scale"):
+        assert parse_wishes({name: text}) == {name: -1}
 
 
 def test_prompts_are_never_taken_for_numbers():
