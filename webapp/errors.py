@@ -93,4 +93,6 @@ def sentence(error: Exception) -> str:
 def wants_json() -> bool:
     """True for API addresses, and where ``Accept`` puts JSON before HTML."""
     accept = request.accept_mimetypes
-    return request.path == "/generate-image" or (accept["application/json"] > accept["text/html"])
+    # By the path: a method that it does not take has no view.
+    is_api = request.path.strip("/") == "generate-image"
+    return is_api or accept["application/json"] > accept["text/html"]

@@ -19,7 +19,7 @@ bp = Blueprint("generate_image", __name__)
 PATIENCE_SECONDS = 0.5
 
 
-@bp.get("/generate-image")
+@bp.get("/generate-image", strict_slashes=False)
 def generate_image() -> Response:
     """Blocks until the image is there; cancelled when its client leaves."""
     if request.method == "HEAD":

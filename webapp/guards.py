@@ -64,7 +64,10 @@ def check_origin() -> None:
 
 
 def costs(request: Request) -> bool:
-    return request.method not in ("GET", "HEAD", "OPTIONS") or request.path == "/generate-image"
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        return True
+    # By the view, not by the path: one view is reached by several spellings.
+    return request.endpoint == "generate_image.generate_image"
 
 
 def check_refusal() -> None:

@@ -73,7 +73,7 @@ def test_an_upload_that_fails_shows_the_form_again(broken):
         ("GET", "/static/../pages.py", 404, NOTHING_HERE),
         ("GET", "/static/%2e%2e/pages.py", 404, NOTHING_HERE),
         ("GET", "/static/a%00b", 404, NOTHING_HERE),
-        ("GET", "/generate-image/", 404, NOTHING_HERE),
+        ("GET", "/generate-image/x", 404, NOTHING_HERE),
         ("PUT", "/", 405, OTHER_METHODS),
         ("POST", "/healthz", 405, OTHER_METHODS),
         ("DELETE", "/jobs/x", 405, OTHER_METHODS),
