@@ -13,6 +13,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from captioner.bmp_bitfields import open_bmp
 from captioner.camera_raw import is_camera_raw
+from captioner.heif import open_heif
 from captioner.png_chunks import open_png
 from captioner.unended_jpeg import open_jpeg
 
@@ -23,7 +24,14 @@ class Format:
 
     name: str
     open: Callable[[bytes], ImageFile] | None = None
+    advice: str = "save it as JPEG or PNG and try again"
 
+
+HEIC_WITHOUT_EXTRA = Format(
+    "a HEIC image, which this server was not set up to read",
+    advice="save it as JPEG and try again, or ask the server's owner to start it with"
+    " scripts/serve --with heif",
+)
 
 # Format classes are called directly, because Image.open warns above 89 million pixels and silencing
 # that is worse: warning filters belong to the whole process, and warnings.catch_warnings is unsafe
@@ -39,9 +47,12 @@ READABLE = [
         rb"....ftyp(avi[fs]|m[is]f1.{0,40}avi[fs])",
         Format("AVIF", lambda data: AvifImageFile(BytesIO(data))),
     ),
+    (
+        rb"....ftyp(he[iv][cfmsx]|m[is]f1)",
+        Format("HEIC", open_heif) if open_heif else HEIC_WITHOUT_EXTRA,
+    ),
 ]
 UNREADABLE = [
-    (rb"....ftyp(he[iv][cfmsx]|m[is]f1)", "a HEIC image"),
     (rb"\x00\x00\x00\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", "a JPEG 2000 image"),
     (rb"....ftyp", "a video"),
     (rb"\x00\x00[\x01\x02]\x00[^\x00]", "an icon"),

@@ -65,7 +65,7 @@ class EncodedImage:
 
 
 def open_image(data: bytes) -> EncodedImage:
-    """Any JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, whatever its name.
+    """Any JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, whatever its name; HEIC with its extra.
 
     No pixel is decoded yet. Raises InvalidImage.
     """
@@ -75,7 +75,7 @@ def open_image(data: bytes) -> EncodedImage:
         raise InvalidImage(f"The file is over {MAX_BYTES >> 20} MB: save it smaller and try again.")
     found = find_format(data)
     if found.open is None:
-        raise InvalidImage(f"The file is {found.name}: save it as JPEG or PNG and try again.")
+        raise InvalidImage(f"The file is {found.name}: {found.advice}.")
     with _told(found.name):
         file = found.open(data)
         return EncodedImage(found.name, file, _checked_pixels(file, data))

@@ -11,12 +11,14 @@ pytest_plugins = ["pytester"]
 
 
 def test_every_requirement_is_pinned():
-    for name in ("requirements-cuda.txt", "requirements-dev.txt"):
-        lines = (ROOT / name).read_text().splitlines()
+    files = sorted(ROOT.glob("requirements-*.txt"))
+    assert len(files) > 2
+    for file in files:
+        lines = file.read_text(encoding="utf-8").splitlines()
         pins = [line for line in lines if line and not line.startswith("#")]
         assert pins
         for pin in pins:
-            assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*==[0-9][0-9.]*", pin), pin
+            assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*==[0-9][0-9.]*", pin), pin
 
 
 def test_no_module_is_longer_than_the_limit_or_has_a_name_that_hides_a_noun():
@@ -27,6 +29,16 @@ def test_no_module_is_longer_than_the_limit_or_has_a_name_that_hides_a_noun():
         assert file.stem not in hides, file
         if "tests" not in file.relative_to(ROOT).parts:
             assert len(file.read_text(encoding="utf-8").splitlines()) <= 300, file
+
+
+def test_ci_installs_every_extra_and_requires_its_tests():
+    run = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    files = {file.name for file in ROOT.glob("requirements-*.txt")}
+    extras = files - {"requirements-cuda.txt", "requirements-dev.txt"}
+    assert extras
+    for extra in extras:
+        assert extra in run
+    assert re.search(r'LOOKALIKE_REQUIRE="[^"]*\bheif\b', run)
 
 
 @pytest.mark.parametrize(("required", "outcome"), [("", "skipped"), ("browser demo", "failed")])

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.exceptions import HTTPException, MisdirectedRequest, RequestEntityTooLarge
 
 from captioner.engine import EngineClosed as CaptionerClosed
+from captioner.heif import open_heif
 from captioner.images import InvalidImage, jpeg_bytes, open_image
 from generator.engine import EngineClosed, QueueFull
 from generator.request import InvalidRequest
@@ -62,6 +63,7 @@ def form(error: str | None = None) -> str:
         knows_photos=services().knows_photos,
         samples=[] if services().knows_photos else samples.names(),
         fields=typed_fields(),
+        reads_heic=open_heif is not None,
     )
 
 
