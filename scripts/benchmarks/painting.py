@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionXLPipeline
+from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 from generator.engine import Engine
@@ -30,11 +31,14 @@ def paint(
 ) -> list[Image.Image]:
     """One call of the pipeline. The requests differ in prompt and seed alone.
 
+    It starts from the engine's noise, so that both paint the same.
+
     Where the VAE is of another type than the UNet, which no call casts between, its latents are
     decoded here.
     """
     shared = requests[0]
     is_split = pipeline.vae.dtype != pipeline.unet.dtype
+    rngs = [torch.Generator("cpu").manual_seed(request.seed) for request in requests]
     painted = pipeline(
         prompt=[request.prompt for request in requests],
         negative_prompt=shared.negative_prompt,
@@ -42,12 +46,23 @@ def paint(
         height=shared.height,
         num_inference_steps=shared.num_inference_steps,
         guidance_scale=shared.guidance_scale,
-        generator=[torch.Generator("cpu").manual_seed(request.seed) for request in requests],
+        latents=noise(pipeline, shared, rngs),
+        generator=rngs,
         output_type="latent" if is_split else "pil",
         **options,
     ).images
     images: list[Image.Image] = decoded(pipeline, painted) if is_split else painted
     return images
+
+
+def noise(
+    pipeline: StableDiffusionXLPipeline, request: GenerationRequest, rngs: list[torch.Generator]
+) -> torch.Tensor:
+    """Drawn in fp32, as the engine does, whatever numbers this torch release draws in fp16."""
+    scale, channels = pipeline.vae_scale_factor, pipeline.unet.config.in_channels
+    shape = len(rngs), channels, request.height // scale, request.width // scale
+    drawn = randn_tensor(shape, rngs, pipeline.unet.device, torch.float32)
+    return drawn.to(pipeline.unet.dtype)
 
 
 def decoded(pipeline: StableDiffusionXLPipeline, latents: torch.Tensor) -> list[Image.Image]:

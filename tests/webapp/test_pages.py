@@ -8,7 +8,7 @@ from web_client import JSON, SECONDS, alert, job_of, picture, upload, value_of
 
 import captioner.engine
 from captioner import images
-from captioner.images import EncodedImage
+from captioner.images import DECODING_BYTES_PER_PIXEL, EncodedImage
 from generator.engine import STOPPING
 from generator.job import Succeeded
 from webapp import FORM_BYTES, create_app, samples
@@ -293,7 +293,7 @@ def test_pictures_take_memory_by_their_size_and_a_bad_one_gives_it_back(by_hand)
     assert upload(client, picture(30, 20)).status_code == 303
     assert upload(client, picture(60, 20)[:60]).status_code == 400
     assert upload(client, b"hello").status_code == 400
-    assert budget.taken == [24 * 600, 24 * 1200]
+    assert budget.taken == [DECODING_BYTES_PER_PIXEL * 600, DECODING_BYTES_PER_PIXEL * 1200]
     assert budget.free_bytes == DECODING_BYTES
 
 
