@@ -117,7 +117,8 @@ def _told(format_name: str, needed_bytes: int = 0) -> Iterator[None]:
     except Exception as error:  # fuzzing drew nine classes out of Pillow, OSError to TypeError
         np.empty(needed_bytes, np.uint8)  # raises MemoryError; nothing is written to it
         raise InvalidImage(
-            f"This {format_name} image is damaged or incomplete: save it anew and try again."
+            f"This {format_name} image is damaged, incomplete or of a rare kind: save it anew as"
+            " JPEG or PNG and try again."
         ) from error
 
 

@@ -111,8 +111,8 @@ def test_pictures_of_every_kind_are_read_whatever_their_name(patient, kind):
         (b"", "The file is empty"),
         (b"hello", "not an image of a known format"),
         (b"<html></html>", "a web page"),
-        (picture()[:40], "damaged or incomplete"),
-        (picture(kind="JPEG")[:200], "damaged or incomplete"),
+        (picture()[:40], "damaged, incomplete"),
+        (picture(kind="JPEG")[:200], "damaged, incomplete"),
     ],
 )
 def test_a_file_that_is_no_picture_shows_the_form_again_with_one_sentence(
