@@ -14,7 +14,7 @@ environment.prepare(online=True)  # for the hub on this machine, which tests bri
 
 OUR_THREADS = ("generator", "captioner", "server", "waitress")
 
-FAST = "not (tiny or demo or browser or gpu or slow)"
+FAST = "not (tiny or demo or browser or pictures or gpu or slow)"
 # Modules that take seconds to import before their tests could be deselected.
 HEAVY_IMPORT = re.compile(
     r"^(?:import|from) (?:torch|tiny|playwright|scripts\.benchmarks"

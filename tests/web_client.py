@@ -24,7 +24,9 @@ def upload(
     """The form, sent; of a picture that the fake captioner calls "a picture of 20x10"."""
     file = (BytesIO(picture() if data is None else data), "holiday.png")
     form = {"image": file, **fields}
-    return client.post("/", data=form, headers=headers, content_type="multipart/form-data")
+    response = client.post("/", data=form, headers=headers, content_type="multipart/form-data")
+    response.request.environ["wsgi.input"].close()  # of a large one, a file that it leaves open
+    return response
 
 
 def job_of(services, response: TestResponse):

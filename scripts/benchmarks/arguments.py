@@ -20,10 +20,10 @@ def parse(arguments: Sequence[str], description: str | None) -> argparse.Namespa
     parser.add_argument("--only", choices=PARTS, action="append", help="may be repeated (all)")
     at_once = " ".join(map(str, Plan().requests))
     parser.add_argument(
-        "--requests", type=_positive, nargs="+", metavar="N", help=f"how many at once ({at_once})"
+        "--requests", type=positive, nargs="+", metavar="N", help=f"how many at once ({at_once})"
     )
-    parser.add_argument("--repeat", type=_positive, help=f"repetitions ({Plan().repeat})")
-    parser.add_argument("--steps", type=_positive, help="denoising steps (the checkpoint's own)")
+    parser.add_argument("--repeat", type=positive, help=f"repetitions ({Plan().repeat})")
+    parser.add_argument("--steps", type=positive, help="denoising steps (the checkpoint's own)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every measurement here")
     parser.add_argument(
         "--quick", action="store_true", help="try the benchmark out; its figures say nothing"
@@ -56,7 +56,7 @@ def server_flags(options: argparse.Namespace) -> list[str]:
     return [f"--{name}={getattr(options, name)}" for name in named if getattr(options, name)]
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)

@@ -42,12 +42,22 @@ def generate_image(port: int, fields: Mapping[str, object]) -> bytes:
 
 def similar_image(port: int, picture: bytes, fields: Mapping[str, object]) -> bytes:
     """The PNG that the page shows in the end."""
-    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    answer = _ask(port, "POST", "/", _form(picture, fields), headers)
+    answer = upload(port, picture, fields)
     _read(answer, "/", 303)
     job = answer.headers["Location"]
     _follow(port, f"{job}/events")
     return get(port, f"{job}/image.png")
+
+
+def upload(port: int, picture: bytes, fields: Mapping[str, object]) -> http.client.HTTPResponse:
+    """The answer, yet to be read: to the job's page, or why there is none."""
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    return _ask(port, "POST", "/", _form(picture, fields), headers)
+
+
+def cancel(port: int, job: str) -> None:
+    """``job`` is the address of its page."""
+    _read(_ask(port, "POST", f"{job}/cancel"), job, 303)
 
 
 def _follow(port: int, path: str) -> None:
@@ -80,9 +90,13 @@ def _ask(
     headers: dict[str, str] | None = None,
 ) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ENOUGH_SECONDS)
-    # The answer then ends with its connection, which nobody else has to close.
-    connection.request(method, path, body, {"Connection": "close", **(headers or {})})
-    return connection.getresponse()
+    try:
+        # The answer then ends with its connection, which nobody else has to close.
+        connection.request(method, path, body, {"Connection": "close", **(headers or {})})
+        return connection.getresponse()
+    except Exception:
+        connection.close()
+        raise
 
 
 def _read(answer: http.client.HTTPResponse, path: str, expected: int) -> bytes:

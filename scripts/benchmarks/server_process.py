@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class ServerFailed(Exception):
@@ -22,6 +23,14 @@ class Server:
     launched: float
     page_port: int
     api_port: int
+    pid: int
+
+    def held_bytes(self) -> int:
+        """Of its memory, what is in RAM. On Linux only."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        kilobytes = re.search(r"^VmRSS:\s*(\d+) kB$", status, re.M)
+        assert kilobytes
+        return 1024 * int(kilobytes[1])
 
 
 @contextlib.contextmanager
@@ -40,7 +49,8 @@ def serving(flags: Sequence[str]) -> Iterator[Server]:
                     process.wait()
                     errors.seek(0)
                     raise ServerFailed(errors.read().strip())
-                yield Server(launched, *(port for port in ports if port))
+                page_port, api_port = (port for port in ports if port)
+                yield Server(launched, page_port, api_port, process.pid)
             finally:
                 process.send_signal(signal.SIGTERM)
 

@@ -1,6 +1,7 @@
 """The benchmark measures what it says it does, and reckons rightly."""
 
 import json
+import os
 import platform
 import threading
 from dataclasses import replace
@@ -181,7 +182,9 @@ def test_the_web_is_measured_beside_the_engines():
     images.start()
     thread.start()
     try:
-        web = http_benchmark.measure(Server(0.0, *server.ports), captions, images, QUICK)
+        web = http_benchmark.measure(
+            Server(0.0, *server.ports, os.getpid()), captions, images, QUICK
+        )
     finally:
         server.stop()
         thread.join()

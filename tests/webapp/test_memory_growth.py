@@ -1,17 +1,15 @@
 """The server gives back the memory that large photos took."""
 
-import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from io import BytesIO
-from pathlib import Path
 from random import Random
 
 import pytest
 from PIL import Image
 
 from scripts.benchmarks import client
+from scripts.benchmarks.server_process import Server, serving
 
 pytestmark = [
     pytest.mark.demo,
@@ -36,36 +34,19 @@ def photo(megapixels: int) -> bytes:
 
 
 @pytest.fixture
-def server() -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The process and the page's port, once the models are warm."""
-    command = [sys.executable, "-m", "webapp", "--models=demo", "--port=0", "--api-port=0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            port = re.search(r":([0-9]+)/", process.stdout.readline())
-            assert port
-            client.wait_until_ready(int(port[1]))
-            yield process, int(port[1])
-        finally:
-            process.terminate()
-
-
-def resident_bytes(process: subprocess.Popen[str]) -> int:
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    kilobytes = re.search(r"^VmRSS:\s*([0-9]+) kB$", status, re.M)
-    assert kilobytes
-    return 1024 * int(kilobytes[1])
+def server() -> Iterator[Server]:
+    """Its models are warm."""
+    with serving(["--models=demo"]) as server:
+        client.wait_until_ready(server.page_port)
+        yield server
 
 
 def test_after_three_rounds_of_large_photos_it_holds_what_it_held_after_the_first(server):
     """glibc's own thresholds made it 1.4 GB more."""
-    process, port = server
     photos = [photo(megapixels) for megapixels in MEGAPIXELS]
     held = []
     for _ in range(3):
         for data in photos:
-            client.similar_image(port, data, NO_STEPS_WORTH_MENTIONING)
-        held.append(resident_bytes(process))
+            client.similar_image(server.page_port, data, NO_STEPS_WORTH_MENTIONING)
+        held.append(server.held_bytes())
     assert max(held) - held[0] < MOST_GROWTH, held
