@@ -11,7 +11,6 @@ from tiny import tiny_pipeline
 from generator.engine import Engine
 from generator.job import Failed, Job, Succeeded
 from generator.request import GenerationRequest
-from generator.sample import Sample
 from generator.sdxl import SDXL, NonFiniteLatents
 
 pytestmark = pytest.mark.tiny
@@ -280,24 +279,3 @@ def test_models_that_take_turns_paint_the_same_and_hold_the_lock_for_each_phase(
     assert job.outcome.image.tobytes() == expected.outcome.image.tobytes()
     assert turns.taken == 1 + RED.num_inference_steps + 1
     assert not turns.is_held
-
-
-def test_a_size_that_the_config_tells_as_a_list_is_a_side(pipeline):
-    sample_size = pipeline.unet.config.sample_size
-    sides = SDXL(pipeline, "tiny").info.default_size
-    pipeline.unet.register_to_config(sample_size=[sample_size, sample_size])
-    try:
-        assert SDXL(pipeline, "tiny").info.default_size == sides
-    finally:
-        pipeline.unet.register_to_config(sample_size=sample_size)
-
-
-def test_a_warm_up_that_fails_ends(sdxl, monkeypatch):
-    """As a scheduler's error is returned, a loop that waits for the last step would never end."""
-
-    def fail(sample: Sample, noise_pred: torch.Tensor) -> None:
-        raise ValueError("a scheduler that cannot step")
-
-    monkeypatch.setattr(Sample, "advance", fail)
-    with pytest.raises(ValueError, match="a scheduler that cannot step"):
-        sdxl.warm_up()

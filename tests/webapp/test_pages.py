@@ -1,20 +1,16 @@
 """The form, and everything that can be sent with it, by browsers and by others."""
 
-from dataclasses import replace
-
 import pytest
 from fakes import FakeBlip
 from web_client import JSON, SECONDS, alert, job_of, picture, upload, value_of
 
 import captioner.engine
 from captioner import images
-from captioner.images import DECODING_BYTES_PER_PIXEL, EncodedImage
 from generator.engine import STOPPING
 from generator.job import Succeeded
 from webapp import FORM_BYTES, create_app, samples
 from webapp.job_store import JobStore
-from webapp.memory_budget import MemoryBudget
-from webapp.services import DECODING_BYTES, Services
+from webapp.services import Services
 from webapp.settings import Settings
 
 MEBIBYTE = 2**20
@@ -275,40 +271,6 @@ def test_a_program_that_asks_for_json_gets_its_errors_as_json(patient):
     assert response.json["field"] == "seed"
     assert response.json["error"].startswith("seed must be")
     assert patient.post("/", headers=JSON).json == {"error": NO_FILE, "field": None}
-
-
-class CountingBudget(MemoryBudget):
-    def __init__(self) -> None:
-        super().__init__(DECODING_BYTES)
-        self.taken: list[int] = []
-
-    def take(self, size_bytes):
-        self.taken.append(size_bytes)
-        return super().take(size_bytes)
-
-
-def test_pictures_take_memory_by_their_size_and_a_bad_one_gives_it_back(by_hand):
-    budget = CountingBudget()
-    client = create_app(Settings(), replace(by_hand, decoding=budget)).test_client()
-    assert upload(client, picture(30, 20)).status_code == 303
-    assert upload(client, picture(60, 20)[:60]).status_code == 400
-    assert upload(client, b"hello").status_code == 400
-    assert budget.taken == [DECODING_BYTES_PER_PIXEL * 600, DECODING_BYTES_PER_PIXEL * 1200]
-    assert budget.free_bytes == DECODING_BYTES
-
-
-@pytest.mark.parametrize("headers", [{}, JSON])
-def test_a_picture_that_finds_no_memory_is_told_so(by_hand, monkeypatch, headers):
-    def fail(*arguments):
-        raise MemoryError
-
-    monkeypatch.setattr(EncodedImage, "read", fail)
-    client = create_app(Settings(), by_hand).test_client()
-    response = upload(client, headers=headers)
-    assert response.status_code == 503
-    assert response.headers["Retry-After"] == "60"
-    sentence = "There is not enough free memory for this: try again in a minute."
-    assert (response.json["error"] if headers else alert(response)) == sentence
 
 
 def test_a_sample_is_captioned_like_an_upload(client, services):
