@@ -1,6 +1,6 @@
 """The SDXL pipeline from a folder: each component straight to the device that it is to run on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,7 @@ def read_model_info(folder: Path, name: str, defaults: Defaults) -> ModelInfo:
     Raises WrongCheckpoint, ready to print, where they do not say, or say what cannot be served.
     """
     unet, vae = (read_json(folder / part / "config.json") for part in ("unet", "vae"))
-    encoders = [read_json(folder / part / "config.json") for part in TEXT_ENCODERS]
-    if reason := _why_not(unet, vae) or _why_not_from_words(unet, encoders):
+    if reason := _why_not(unet, vae):
         raise WrongCheckpoint(
             f"{folder} cannot be served: {reason}. Name another folder or hub id."
         )
@@ -113,23 +112,4 @@ def _why_not(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> str | None:
         return f"its UNet takes {takes} channels: it is for changing a picture that is given"
     if (takes, gives) != (channels, channels):
         return f"its UNet takes {takes} channels and gives {gives}, and its VAE has {channels}"
-    return None
-
-
-def _why_not_from_words(
-    unet: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]
-) -> str | None:
-    """Why this UNet is none for these two text encoders; None where a config does not say."""
-    try:
-        width = sum(encoder["hidden_size"] for encoder in encoders)
-        pooled, ids = encoders[-1]["projection_dim"], unet["addition_time_embed_dim"]
-        takes, rest = unet["cross_attention_dim"], unet["projection_class_embeddings_input_dim"]
-    except KeyError:
-        return None
-    if isinstance(takes, int) and takes != width:
-        return f"its UNet takes words {takes} numbers wide, and its text encoders make {width}"
-    if rest == pooled + 5 * ids:
-        return "its UNet is a refiner's: it takes a score for beauty, and works on an image"
-    if rest != pooled + 6 * ids:
-        return "its UNet takes other numbers beside the words than an SDXL's size and crop"
     return None
