@@ -94,9 +94,13 @@ def run_ours(family: Family, folder: Path) -> Any:
 
 
 def run_libraries(family: Family, folder: Path) -> Any:
-    """Twice: what is filled in with random numbers differs."""
-    first, second = (load_plainly(family, folder) for _ in range(2))
-    if first[0] != second[0]:
+    """Twice: what is filled in differs, be it drawn, or memory left as it lay (then not a number)."""
+    torch.use_deterministic_algorithms(True, warn_only=True)  # fills fresh memory with NaN
+    try:
+        first, second = (load_plainly(family, folder) for _ in range(2))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    if first[0] != second[0]:  # nor does NaN equal NaN
         raise RandomNumbers("fills in random numbers")
     return first[1]
 
