@@ -12,28 +12,34 @@ environment.prepare()
 
 from tqdm import tqdm
 
-from captioner.blip import Blip, check_weights
+from captioner.blip import COMPONENTS, Blip
 from captioner.engine import Engine
 from captioner.images import InvalidImage, read_image
 from captioner.request import CaptionRequest
+from models_cache.advice import CannotStart
 from models_cache.catalog import Family
+from models_cache.choose import choose
 from models_cache.flags import EPILOG, add_model_flags
-from models_cache.layout import WrongCheckpoint
-from models_cache.start import CannotStart, choose_for, place_models
+from models_cache.runtime.device import pick_device
+from models_cache.runtime.gpu_fit import place
+from models_cache.runtime.tensors import check_weights
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 if every picture was captioned, 1 if one was not, 2 without a model."""
     options = _parser().parse_args(arguments)
     try:
-        located, device = choose_for(Family.BLIP, options)
-        placement = place_models(options.memory, located.folder, None, device)
-        check_weights(located.folder)
-    except (CannotStart, WrongCheckpoint) as error:
+        device = pick_device(options.device)
+        names = {Family.BLIP: options.captioner}
+        choice = choose(options.models, names, has_cuda=device.type == "cuda")
+        print(choice.reason, file=sys.stderr)
+        checkpoint = choice.checkpoints[Family.BLIP]
+        placement = place(options.memory, [checkpoint], device)
+        check_weights(checkpoint, COMPONENTS)
+    except CannotStart as error:
         print(f"captioner: {error}", file=sys.stderr)
         return 2
-    name = located.checkpoint.name
-    engine = Engine(Blip.load(located.folder, device, name, placement.turns))
+    engine = Engine(Blip.load(checkpoint, placement))
     engine.start()
     try:
         captioned = [

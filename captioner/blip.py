@@ -1,10 +1,7 @@
 """BLIP as the engine drives it: a batch of pictures in, their captions out."""
 
-from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from typing import TypeVar
 
 import torch
 import transformers
@@ -13,22 +10,21 @@ from transformers import BertTokenizer, BlipForConditionalGeneration, BlipProces
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 from captioner.request import CaptionRequest
-from models_cache import layout
-from models_cache.catalog import Family
-from models_cache.device import dtype_on
-from models_cache.device_memory import guarded
-from models_cache.loading import Loading
-from models_cache.parked import Parked
-from models_cache.tensors import check_transformers
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime.device import dtype_on, on_device
+from models_cache.runtime.gpu_fit import Placement
+from models_cache.runtime.loading import on_short_lived_thread
+from models_cache.runtime.offload import Offload
 
-Result = TypeVar("Result")
+# By component: whose weights ``models_cache.runtime.tensors`` compares.
+COMPONENTS = {"captioner": BlipForConditionalGeneration}
 
 
 class Blip:
     """All methods are for the thread that owns the model.
 
-    With ``turns``, the lock of all models on its device, the weights wait in host memory and come
-    in for each batch, while no other model works there. Without it they stay on the device.
+    With a ``device_lock``, which all models on the device share, the weights wait in host memory
+    and come in for each batch, while no other model computes. Without one they stay on the device.
     """
 
     def __init__(
@@ -36,31 +32,26 @@ class Blip:
         model: BlipForConditionalGeneration,
         processor: BlipProcessor,
         name: str,
-        device: torch.device | None = None,
-        turns: AbstractContextManager[object] | None = None,
+        placement: Placement | None = None,
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.processor = processor
         self.name = name
-        self.device = device or model.device
-        self._turns = turns or nullcontext()
-        self._weights = Parked([model], self.device) if turns else nullcontext()
+        self.device = placement.device if placement else model.device
+        lock = placement.device_lock if placement else None
+        self.device_lock: AbstractContextManager[object] = lock or nullcontext()
+        self._weights = Offload([model], self.device) if lock else nullcontext()
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        device: torch.device,
-        name: str,
-        turns: AbstractContextManager[object] | None = None,
-    ) -> "Blip":
+    def load(cls, checkpoint: LocalCheckpoint, placement: Placement) -> "Blip":
         """From a transformers folder: half precision on CUDA, fp32 on a CPU."""
         transformers.utils.logging.disable_progress_bar()  # over before it can be read
+        folder = checkpoint.folder
         model = BlipForConditionalGeneration.from_pretrained(
             folder,
-            dtype=dtype_on(device),
-            device_map={"": torch.device("cpu") if turns else device},
-            variant=layout.variant(folder),
+            dtype=dtype_on(placement.device),
+            device_map={"": torch.device("cpu") if placement.device_lock else placement.device},
+            variant=checkpoint.variants["captioner"],
             use_safetensors=True,
             local_files_only=True,
         )
@@ -68,10 +59,10 @@ class Blip:
             BlipImageProcessorPil.from_pretrained(folder, local_files_only=True),
             BertTokenizer.from_pretrained(folder, local_files_only=True),
         )
-        return cls(model, processor, name, device, turns)
+        return cls(model, processor, checkpoint.known.name, placement)
 
     def warm_up(self) -> None:
-        """Runs every part once: the first request is to find no lazy initialisation left."""
+        """Runs every part once, so that the first request meets no lazy initialisation."""
         self.caption_batch([CaptionRequest(Image.new("RGB", (64, 64)), max_new_tokens=2)])
 
     def batch_key(self, request: CaptionRequest) -> Hashable:
@@ -84,28 +75,22 @@ class Blip:
 
         Raises OutOfMemory.
         """
-        return in_passing(self.device, lambda: self._take_turn(requests))
+        return on_short_lived_thread(self.device, lambda: self._caption(requests))
 
-    def _take_turn(self, requests: Sequence[CaptionRequest]) -> list[str]:
-        with self._turns:
-            return guarded(lambda: self._caption(requests))
-
+    @on_device
     @torch.inference_mode()
     def _caption(self, requests: Sequence[CaptionRequest]) -> list[str]:
         with self._weights:
-            return self._generate(requests)
-
-    def _generate(self, requests: Sequence[CaptionRequest]) -> list[str]:
-        images = self.processor.image_processor(
-            [request.image for request in requests], return_tensors="pt"
-        )
-        tokens = self.model.generate(
-            images.pixel_values.to(self.device, self.model.dtype),
-            self._input_ids(requests),
-            max_new_tokens=requests[0].max_new_tokens,
-            num_beams=requests[0].num_beams,
-            do_sample=False,
-        )
+            images = self.processor.image_processor(
+                [request.image for request in requests], return_tensors="pt"
+            )
+            tokens = self.model.generate(
+                images.pixel_values.to(self.device, self.model.dtype),
+                self._input_ids(requests),
+                max_new_tokens=requests[0].max_new_tokens,
+                num_beams=requests[0].num_beams,
+                do_sample=False,
+            )
         captions = self.processor.batch_decode(tokens, skip_special_tokens=True)
         return [caption.strip() for caption in captions]
 
@@ -121,30 +106,3 @@ class Blip:
     def _prefix_ids(self, prefix: str) -> list[int]:
         ids: list[int] = self.processor.tokenizer(prefix, add_special_tokens=False).input_ids
         return ids
-
-
-def check_weights(folder: Path) -> None:
-    """Raises WrongCheckpoint, ready to print, where the weights in ``folder`` are not its model's.
-
-    Not while another thread makes or runs a model.
-    """
-    files = layout.weight_files(folder, Family.BLIP)["captioner"]
-    check_transformers(BlipForConditionalGeneration, folder, files)
-
-
-def loading(folder: Path, name: str) -> Loading:
-    """The files that ``Blip.load`` will map."""
-    return Loading(name, layout.weight_files(folder, Family.BLIP))
-
-
-def in_passing(device: torch.device, work: Callable[[], Result]) -> Result:
-    """What ``work`` returns; on a CPU it is done on a thread that then ends.
-
-    OpenMP keeps a pool for every thread that ever computed, and once all pools together have more
-    threads than there are cores, each barrier of each of them goes to sleep. Beside an idle pool of
-    the captioner's a small UNet took half as long again.
-    """
-    if device.type != "cpu":
-        return work()
-    with ThreadPoolExecutor(1, "captioning") as passing:
-        return passing.submit(work).result()

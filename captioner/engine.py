@@ -2,24 +2,15 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from concurrent.futures import Future
 from itertools import islice
-from threading import Condition
 from typing import Protocol
 
 from captioner.request import CaptionRequest
-from models_cache.owner import Owner, nothing
+from models_cache.runtime.model_thread import EngineClosed, ModelThread
 
 log = logging.getLogger(__name__)
-
-
-STOPPING = "The server is stopping: try again in a minute."
-
-
-class EngineClosed(Exception):
-    def __init__(self, reason: str = STOPPING) -> None:
-        super().__init__(reason)
 
 
 class Model(Protocol):
@@ -32,73 +23,28 @@ class Model(Protocol):
 Waiting = tuple[CaptionRequest, "Future[str]"]
 
 
-class Engine:
+class Engine(ModelThread[Model]):
     """``submit`` and ``close`` are for any thread; ``step`` for the one that owns the model.
 
-    ``start`` makes that thread; tests call ``step`` by hand.
+    ``start`` makes that thread, and loads the model if none is given; tests call ``step`` by hand.
     """
 
-    def __init__(self, model: Model, max_batch_size: int = 8) -> None:
-        self.model = model
+    def __init__(self, model: Model | None = None, max_batch_size: int = 8) -> None:
+        super().__init__("captioner", model)
         self.max_batch_size = max_batch_size
-        self._changed = Condition()
         self._waiting: deque[Waiting] = deque()
-        self._closed = False
-        self._reason = STOPPING
-        self._owner = Owner("captioner", self.run, self.end)
 
     def submit(self, request: CaptionRequest) -> "Future[str]":
-        """The caption to come. Cancelled in time, it is never made. Raises EngineClosed.
+        """The caption to come. If it is cancelled in time, it is never made. Raises EngineClosed.
 
         Its callbacks run on the captioner's thread: they must be quick, and must not raise.
         """
         future: Future[str] = Future()
         with self._changed:
-            if self._closed:
-                raise EngineClosed(self._reason)
+            self._check_open()
             self._waiting.append((request, future))
             self._changed.notify_all()
         return future
-
-    def start(
-        self, load: Callable[[], None] = nothing, on_failure: Callable[[], None] = nothing
-    ) -> None:
-        """Makes the thread that owns the model and calls ``load`` first: requests wait for that.
-
-        Where ``load`` fails, so does every request, and ``on_failure`` is called, on that thread.
-        """
-        self._owner.start(load, on_failure)
-
-    @property
-    def is_alive(self) -> bool:
-        return self._owner.is_alive
-
-    @property
-    def is_ready(self) -> bool:
-        return self._owner.is_ready
-
-    def end(self, reason: str) -> None:
-        """Closes without waiting: who waits, and who comes, is told ``reason``."""
-        with self._changed:
-            self._closed = True
-            self._reason = reason
-        self._fail_all()
-
-    def close(self) -> None:
-        """Takes nothing more, ends after the batch in progress, and fails what is left."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._owner.join()
-        self._fail_all()
-
-    def run(self) -> None:
-        """Captions until closed. However it ends, nobody is left waiting."""
-        try:
-            while self._wait_for_work():
-                self.step()
-        finally:
-            self.end(self._reason)
 
     def step(self) -> None:
         """Captions the picture that has waited longest, and all that may share its batch."""
@@ -107,13 +53,11 @@ class Engine:
             if batch:
                 self._caption(batch)
         finally:
-            # Only where the thread dies of what is no Exception has this anything to do.
+            # Does something only if the thread dies of what is no Exception.
             self._fail(future for _, future in batch if not future.done())
 
-    def _wait_for_work(self) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._waiting)
-            return not self._closed
+    def _has_work(self) -> bool:
+        return bool(self._waiting)
 
     def _next_batch(self) -> list[Waiting]:
         with self._changed:

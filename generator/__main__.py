@@ -15,14 +15,16 @@ from tqdm import tqdm
 from generator.engine import Engine
 from generator.image_file import CannotWrite, ImageFile
 from generator.job import Job, Progress, Succeeded
-from generator.model_info import Defaults
-from generator.pipeline import check_weights, read_model_info
+from generator.pipeline import COMPONENTS, read_model_info
 from generator.request import GenerationRequest, InvalidRequest
 from generator.sdxl import SDXL
+from models_cache.advice import CannotStart
 from models_cache.catalog import Family
+from models_cache.choose import choose
 from models_cache.flags import EPILOG, add_model_flags
-from models_cache.layout import WrongCheckpoint
-from models_cache.start import CannotStart, choose_for, place_models
+from models_cache.runtime.device import pick_device
+from models_cache.runtime.gpu_fit import place
+from models_cache.runtime.tensors import check_weights
 
 WISHES = ("negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed")
 
@@ -43,22 +45,22 @@ def main(arguments: Sequence[str]) -> int:
 
 def _serve(parser: argparse.ArgumentParser, options: argparse.Namespace, output: ImageFile) -> int:
     try:
-        located, device = choose_for(Family.SDXL, options)
-        placement = place_models(options.memory, None, located.folder, device)
+        device = pick_device(options.device)
+        names = {Family.SDXL: options.generator}
+        choice = choose(options.models, names, has_cuda=device.type == "cuda")
+        print(choice.reason, file=sys.stderr)
+        checkpoint = choice.checkpoints[Family.SDXL]
+        placement = place(options.memory, [checkpoint], device)
+        info = read_model_info(checkpoint)
+        wishes = {name: getattr(options, name) for name in WISHES}
+        request = info.request(options.prompt, **wishes)
+        check_weights(checkpoint, COMPONENTS)
     except CannotStart as error:
         print(f"generator: {error}", file=sys.stderr)
         return 2
-    checkpoint = located.checkpoint
-    defaults = Defaults(checkpoint.num_inference_steps, checkpoint.guidance_scale)
-    try:
-        wishes = {name: getattr(options, name) for name in WISHES}
-        info = read_model_info(located.folder, checkpoint.name, defaults)
-        request = info.request(options.prompt, **wishes)
-        check_weights(located.folder)
-    except (InvalidRequest, WrongCheckpoint) as error:
+    except InvalidRequest as error:
         parser.error(str(error))
-    model = SDXL.load(located.folder, device, checkpoint.name, defaults, placement.turns)
-    return _paint(Engine(model), request, output)
+    return _paint(Engine(SDXL.load(checkpoint, placement)), request, output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,7 +94,7 @@ def _paint(engine: Engine, request: GenerationRequest, output: ImageFile) -> int
     if not isinstance(outcome, Succeeded):
         print(f"generator: {getattr(outcome, 'error', 'cancelled')}", file=sys.stderr)
         return 1
-    info = engine.model.info
+    info = engine.info
     output.write(outcome.image, request, model=info.name, sampler=info.sampler)
     # Beside an image on standard output nothing else may stand.
     told = sys.stderr if output.is_standard_output else sys.stdout

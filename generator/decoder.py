@@ -1,10 +1,10 @@
-"""Latents become pixels: in one piece where there is room for that, tile by tile where not."""
+"""Latents become pixels: in one piece if there is room for that, tile by tile if not."""
 
 import torch
 from diffusers import AutoencoderKL
 
-from models_cache.device_memory import OutOfMemory, free_bytes, guarded
-from models_cache.geometry import Geometry
+from models_cache.runtime.device import OutOfMemory, free_bytes, naming_out_of_memory
+from models_cache.runtime.gpu_fit import Geometry
 
 
 class Decoder:
@@ -16,32 +16,28 @@ class Decoder:
 
     def __init__(self, vae: AutoencoderKL) -> None:
         self.vae = vae
-        self._geometry = Geometry.of({}, vae.config)
-        vae.tile_sample_min_size = self._geometry.tile_side
-        vae.tile_latent_min_size = self._geometry.tile_side // self._geometry.scale
+        self.geometry = Geometry.of({}, vae.config)
+        vae.tile_sample_min_size = self.geometry.tile_side
+        vae.tile_latent_min_size = self.geometry.tile_side // self.geometry.scale
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """(1, 3, height, width) in about [-1, 1]. Raises OutOfMemory if even tiles do not fit."""
         unscaled = self._unscaled(latents.to(self.vae.dtype))
-        if self._fits(unscaled):
+        free = free_bytes(latents.device)
+        pixels = latents.shape[-2:].numel() * self.geometry.scale**2
+        peak = self.geometry.decode_bytes(pixels, unscaled.element_size())
+        if free is None or peak <= free:
             try:
                 return self._decode(unscaled, tiled=False)
             except OutOfMemory:
                 pass  # less was free than it seemed; tiles may fit all the same
         return self._decode(unscaled, tiled=True)
 
-    def peak_bytes(self, latents: torch.Tensor) -> int:
-        """What a decode in one piece takes beside the weights, as predicted."""
-        pixels = latents.shape[-2] * latents.shape[-1] * self._geometry.scale**2
-        return self._geometry.decode_bytes(pixels, latents.element_size())
-
-    def _fits(self, latents: torch.Tensor) -> bool:
-        free = free_bytes(latents.device)
-        return free is None or self.peak_bytes(latents) <= free
-
     def _decode(self, latents: torch.Tensor, tiled: bool) -> torch.Tensor:
         self.vae.use_tiling = tiled
-        image: torch.Tensor = guarded(lambda: self.vae.decode(latents, return_dict=False)[0])
+        image: torch.Tensor = naming_out_of_memory(
+            lambda: self.vae.decode(latents, return_dict=False)[0]
+        )
         return image
 
     def _unscaled(self, latents: torch.Tensor) -> torch.Tensor:

@@ -9,21 +9,20 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from threading import Condition
 
 from generator.engine_stats import EngineStats
 from generator.forward_limit import ForwardLimit
 from generator.job import Failed, Job, Progress, Queued, Succeeded
 from generator.model import Model, Sample
+from generator.model_info import ModelInfo
 from generator.pace import Pace, ahead
 from generator.request import GenerationRequest
-from models_cache.owner import Owner, nothing
+from models_cache.runtime.model_thread import ModelThread
 
 log = logging.getLogger(__name__)
 
 MODEL_FAILED = "The model failed on this request: try another prompt, size or seed."
 NO_ROOM = "There is not enough free memory for an image of {width}x{height}: ask for a smaller one."
-STOPPING = "The server is stopping: try again in a minute."
 
 
 class QueueFull(Exception):
@@ -37,41 +36,35 @@ class QueueFull(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-class EngineClosed(Exception):
-    def __init__(self, reason: str = STOPPING) -> None:
-        super().__init__(reason)
-
-
 Running = tuple[Job, Sample]
 
 
-class Engine:
+class Engine(ModelThread[Model]):
     """``reserve``, ``submit``, ``stats`` and ``close`` are for any thread.
 
     ``step`` is for the one thread that owns the model: ``start`` makes one that calls it whenever
-    there is work; tests call it by hand. ``max_batch_size`` is how many samples are in flight,
-    ``max_jobs`` how many jobs may be under way before ``QueueFull``.
+    there is work, and loads the model if ``info`` alone is given; tests call it by hand.
+    ``max_batch_size`` is how many samples are in flight, ``max_jobs`` how many jobs may be under
+    way before ``QueueFull``.
     """
 
     def __init__(
         self,
-        model: Model,
+        model: Model | None = None,
         max_batch_size: int = 8,
         max_jobs: int = 64,
         clock: Callable[[], float] = time.monotonic,
+        info: ModelInfo | None = None,
     ) -> None:
-        self.model = model
+        super().__init__("generator", model)
+        self.info = info or self.model.info
         self.max_batch_size = max_batch_size
         self.max_jobs = max_jobs
         self._clock = clock
-        self._changed = Condition()
         self._jobs: set[Job] = set()
         self._waiting: deque[tuple[Job, GenerationRequest]] = deque()
         self._running: list[Running] = []
-        self._closed = False
-        self._reason = STOPPING
         self._forward_limit = ForwardLimit(max_batch_size)
-        self._owner = Owner("generator", self.run, self.end)
         self._pace = Pace()
         self._last_batch_size = 0
         self._total_steps = 0
@@ -87,8 +80,7 @@ class Engine:
         """
         job = Job()
         with self._changed:
-            if self._closed:
-                raise EngineClosed(self._reason)
+            self._check_open()
             self._drop_finished()
             if len(self._jobs) >= self.max_jobs:
                 raise QueueFull(self._seconds_until_a_place_is_free())
@@ -99,12 +91,11 @@ class Engine:
         """Queues the request, under the job that was reserved for it or a new one.
 
         A reserved job that has ended meanwhile stays as it is. Raises EngineClosed, and QueueFull
-        where nothing was reserved.
+        if nothing was reserved.
         """
         job = job or self.reserve()
         with self._changed:
-            if self._closed:
-                raise EngineClosed(self._reason)
+            self._check_open()
             if job.publish(Queued(request)):
                 self._waiting.append((job, request))
             self._changed.notify_all()
@@ -123,50 +114,10 @@ class Engine:
                 total_failures=self._total_failures,
             )
 
-    def start(
-        self, load: Callable[[], None] = nothing, on_failure: Callable[[], None] = nothing
-    ) -> None:
-        """Makes the thread that owns the model and calls ``load`` first: requests wait for that.
-
-        Where ``load`` fails, so does every request, and ``on_failure`` is called, on that thread.
-        """
-        self._owner.start(load, on_failure)
-
-    @property
-    def is_alive(self) -> bool:
-        return self._owner.is_alive
-
-    @property
-    def is_ready(self) -> bool:
-        return self._owner.is_ready
-
-    def end(self, reason: str) -> None:
-        """Closes without waiting: who waits, and who comes, is told ``reason``."""
-        with self._changed:
-            self._closed = True
-            self._reason = reason
-        self._fail_all(reason)
-
-    def close(self) -> None:
-        """Takes nothing more, ends after the step in progress, and fails every job that is left."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._owner.join()
-        self._fail_all(self._reason)
-
     # For the thread that owns the model.
 
-    def run(self) -> None:
-        """Steps until closed. However it ends, nobody is left waiting."""
-        try:
-            while self._wait_for_work():
-                self.step()
-        finally:
-            self.end(self._reason)
-
     def step(self) -> None:
-        """Admits who waits, moves one batch by one step, and decodes what is done."""
+        """Admits waiting jobs, moves one batch by one step, and decodes what is done."""
         started = self._clock()
         self._admit()
         batch = self._next_batch()
@@ -177,10 +128,8 @@ class Engine:
             if batch:
                 self._pace.took(self._clock() - started)
 
-    def _wait_for_work(self) -> bool:
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._waiting or self._running)
-            return not self._closed
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._running)
 
     def _drop_finished(self) -> None:
         """Frees what an outcome frees: the job's place, its turn and its sample. Under the lock."""
@@ -238,7 +187,7 @@ class Engine:
         self._denoise_in_parts(batch, failure)
 
     def _denoise_in_parts(self, batch: list[Running], failure: Exception) -> None:
-        """Halves where memory ran out; else one by one, as only the culprit is to fail."""
+        """Halves if memory ran out; otherwise one by one, as only the culprit is to fail."""
         if len(batch) == 1:
             [(job, sample)] = batch
             self._fail(job, sample.request, "denoise", failure)
@@ -251,9 +200,9 @@ class Engine:
             self._denoise(batch[start : start + size])
 
     def _publish_steps(self, batch: list[Running], errors: Mapping[int, Exception]) -> None:
-        for place, (job, sample) in enumerate(batch):
-            if place in errors:
-                self._fail(job, sample.request, "scheduler", errors[place])
+        for index, (job, sample) in enumerate(batch):
+            if index in errors:
+                self._fail(job, sample.request, "scheduler", errors[index])
             else:
                 self._total_steps += 1
                 job.publish(Progress(sample.step_index, sample.num_steps))
@@ -278,17 +227,16 @@ class Engine:
             sentence = NO_ROOM.format(width=request.width, height=request.height)
         self._total_failures += job.publish(Failed(sentence))
 
-    def _fail_all(self, error: str) -> None:
+    def _fail_all(self) -> None:
         with self._changed:
             left = list(self._jobs)
         for job in left:
-            job.publish(Failed(error, stopped=True))
+            job.publish(Failed(self._reason, stopped=True))
 
     def _seconds_until_a_place_is_free(self) -> int:
         """Under the lock. While all wait for their captions, by what the model's default takes."""
-        info = self.model.info
         line = ahead(
             (sample for _, sample in self._running), (request for _, request in self._waiting)
         )
-        in_flight = line[: self.max_batch_size] or [((0, 0), info.num_inference_steps)]
+        in_flight = line[: self.max_batch_size] or [((0, 0), self.info.num_inference_steps)]
         return self._pace.seconds_until_one_ends(in_flight, self._forward_limit.samples)

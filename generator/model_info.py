@@ -12,17 +12,6 @@ from generator.request import (
 
 
 @dataclass(frozen=True, slots=True)
-class Defaults:
-    """What a checkpoint is asked for when the request does not say."""
-
-    num_inference_steps: int
-    guidance_scale: float
-
-
-SDXL_BASE = Defaults(num_inference_steps=30, guidance_scale=5.0)
-
-
-@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """Sizes are pixels. ``sampler`` is the name that image tools know the scheduler by.
 

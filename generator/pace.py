@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from generator.model import Sample
 from generator.request import GenerationRequest
@@ -18,14 +19,14 @@ MOST_SECONDS = 3600
 Ahead = tuple[tuple[int, int], int]
 
 
+@dataclass
 class Pace:
     """A turn moves one batch by one step: what does not fit into it waits for another.
 
     Each share of admitting and decoding is in the turns that were measured with it.
     """
 
-    def __init__(self) -> None:
-        self._seconds_a_turn: float | None = None
+    _seconds_a_turn: float | None = None
 
     def took(self, seconds: float) -> None:
         """Takes note of one turn."""

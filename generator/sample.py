@@ -34,10 +34,6 @@ class Sample:
         return tuple(self.latents.shape)
 
     @property
-    def rows(self) -> int:
-        return len(self.prompt_embeds)
-
-    @property
     def num_steps(self) -> int:
         """Denoising steps in all: twice the request's for second-order schedulers, less one."""
         return len(self.timesteps)
@@ -53,11 +49,11 @@ class Sample:
     def latent_model_input(self) -> torch.Tensor:
         """(R, channels, height, width), scaled as the scheduler wants it."""
         latents = self.scheduler.scale_model_input(self.latents, self.timestep)
-        return latents.expand(self.rows, -1, -1, -1)
+        return latents.expand(len(self.prompt_embeds), -1, -1, -1)
 
     def guide(self, noise_pred: torch.Tensor) -> torch.Tensor:
         """(R, ...) to (1, ...): classifier-free guidance (Ho and Salimans 2022, equation 6)."""
-        if self.rows == 1:
+        if len(noise_pred) == 1:
             return noise_pred
         negative, positive = noise_pred.chunk(2)
         return negative + self.request.guidance_scale * (positive - negative)

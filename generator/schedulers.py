@@ -3,40 +3,43 @@
 import copy
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
 
 from generator.request import MAX_STEPS
-from models_cache.checkpoint_file import read_json
-from models_cache.layout import WrongCheckpoint
+from models_cache.advice import CheckpointError
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.whole import read_json
 
 
-def make_scheduler(folder: Path, steps: int) -> Any:
-    """Of an SDXL folder, tried for ``steps`` denoising steps. Raises WrongCheckpoint."""
-    name = str(read_json(folder / "model_index.json")["scheduler"][1])
+def make_scheduler(checkpoint: LocalCheckpoint) -> Any:
+    """The scheduler, tried for one step and for the default number. Raises CheckpointError."""
+    name = str(read_json(checkpoint.folder / "model_index.json")["scheduler"][1])
     try:
-        scheduler = _class(name).from_pretrained(
-            folder, subfolder="scheduler", local_files_only=True
+        if problem := _why_not(name):
+            raise checkpoint.unsuitable(problem)
+        scheduler = getattr(diffusers, name).from_pretrained(
+            checkpoint.folder, subfolder="scheduler", local_files_only=True
         )
-        _check_kind(name, scheduler.config)
-        for count in (1, min(steps, most_steps(scheduler))):
+        if problem := _why_not(name, scheduler.config):
+            raise checkpoint.unsuitable(problem)
+        for count in (1, min(checkpoint.known.num_inference_steps, most_steps(scheduler))):
             _try(scheduler, count)
-    except WrongCheckpoint as error:
-        raise WrongCheckpoint(f"{folder} cannot be served: {error}") from error
+    except CheckpointError:
+        raise
     except ImportError as error:  # of a library that only a few schedulers need
         library = re.search(r"the (\S+) library|install (\S+)", str(error))
         needed = (library[1] or library[2]) if library else "another library"
-        raise WrongCheckpoint(
-            f"{folder} cannot be served: its scheduler {name} needs {needed}, which is not"
-            f" installed. To install it:\n    .venv/bin/python -m pip install {needed}"
+        raise checkpoint.unsuitable(
+            f"its scheduler {name} needs {needed}, which is not installed",
+            f"To install it:\n    .venv/bin/python -m pip install {needed}",
         ) from error
     except Exception as error:  # whatever a config can make a scheduler raise
-        raise WrongCheckpoint(
-            f"{folder} cannot be served: its scheduler {name} does not work with this config"
-            f" ({type(error).__name__}: {_first_line(error)}). Name another folder or hub id."
+        raise checkpoint.unsuitable(
+            f"its scheduler {name} does not work with this config"
+            f" ({type(error).__name__}: {_first_line(error)})"
         ) from error
     return scheduler
 
@@ -48,24 +51,14 @@ def most_steps(scheduler: Any) -> int:
     return int(min([MAX_STEPS, *filter(None, tables)]))
 
 
-def _class(name: str) -> Any:
-    kind = getattr(diffusers, name, None)
-    _check_kind(name, {})
-    if kind is None or not name.endswith("Scheduler"):
-        raise WrongCheckpoint(
-            f"diffusers {diffusers.__version__} has no scheduler {name}. Name another folder or"
-            " hub id."
-        )
-    return kind
-
-
-def _check_kind(name: str, config: Mapping[str, Any]) -> None:
-    flows = config.get("use_flow_sigmas") or config.get("prediction_type") == "flow_prediction"
-    if flows or name.startswith("Flow"):
-        raise WrongCheckpoint(
-            f"its scheduler {name} is for flow-matching models, and SDXL is none. Name another"
-            " folder or hub id."
-        )
+def _why_not(name: str, config: Mapping[str, Any] | None = None) -> str | None:
+    """Why a class of schedulers, or one with this config, is none for SDXL; None if it is one."""
+    flow = config and config.get("prediction_type") == "flow_prediction"
+    if flow or (config and config.get("use_flow_sigmas")) or name.startswith("Flow"):
+        return f"its scheduler {name} is for flow-matching models, and SDXL is none"
+    if not hasattr(diffusers, name) or not name.endswith("Scheduler"):
+        return f"diffusers {diffusers.__version__} has no scheduler {name}"
+    return None
 
 
 def _try(scheduler: Any, steps: int) -> None:

@@ -8,7 +8,6 @@ import copy
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -16,14 +15,15 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 from generator.decoder import Decoder
-from generator.model_info import SDXL_BASE, Defaults
-from generator.pipeline import load_pipeline, model_info
+from generator.model_info import ModelInfo
+from generator.pipeline import load_pipeline, read_model_info
 from generator.request import GenerationRequest
 from generator.sample import Sample
 from generator.unseen_words import unseen_words
-from models_cache.device_memory import guarded
-from models_cache.geometry import Geometry
-from models_cache.parked import Parked
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime.device import naming_out_of_memory, on_device
+from models_cache.runtime.gpu_fit import Placement
+from models_cache.runtime.offload import Offload
 
 
 class NonFiniteLatents(ArithmeticError):
@@ -31,50 +31,38 @@ class NonFiniteLatents(ArithmeticError):
 
 
 class SDXL:
-    """With ``turns`` the text encoders wait in host memory, and whoever shares the device waits.
+    """With a ``device_lock`` the text encoders wait in host memory while they are not used.
 
-    ``turns`` is then the lock of all models on that device: no two of them work at once, so that
-    what comes in for its phase finds room. Without it everything stays on the device.
+    It is the lock of all models on the device: no two of them compute at once, so that what comes
+    in finds room. Without one everything stays on the device. ``prepare``, ``denoise`` and
+    ``decode`` raise OutOfMemory.
     """
 
     def __init__(
         self,
         pipeline: StableDiffusionXLPipeline,
-        name: str,
-        defaults: Defaults = SDXL_BASE,
-        turns: AbstractContextManager[object] | None = None,
+        info: ModelInfo,
+        device_lock: AbstractContextManager[object] | None = None,
     ) -> None:
         self.pipeline = pipeline
+        self.info = info
+        self.device = pipeline.unet.device
         self.pipeline.set_progress_bar_config(disable=True)
         encoders = [pipeline.text_encoder, pipeline.text_encoder_2]
         for module in (pipeline.unet, pipeline.vae, *encoders):
             module.eval().requires_grad_(False)
-        # Not diffusers' default_sample_size, which multiplies a list as lists are.
-        geometry = Geometry.of(pipeline.unet.config, pipeline.vae.config)
-        self.info = model_info(geometry, pipeline.scheduler, name, defaults)
-        self._turns = turns or nullcontext()
-        self._encoders = Parked(encoders, self.device) if turns else nullcontext()
+        self.device_lock: AbstractContextManager[object] = device_lock or nullcontext()
+        self._encoders = Offload(encoders, self.device) if device_lock else nullcontext()
         self._decoder = Decoder(pipeline.vae)
 
     @classmethod
-    def load(
-        cls,
-        folder: Path,
-        device: torch.device,
-        name: str,
-        defaults: Defaults = SDXL_BASE,
-        turns: AbstractContextManager[object] | None = None,
-    ) -> "SDXL":
+    def load(cls, checkpoint: LocalCheckpoint, placement: Placement) -> "SDXL":
         """From a diffusers folder; ``generator.pipeline`` says in which precision."""
-        pipeline = load_pipeline(folder, device, offload=turns is not None)
-        return cls(pipeline, name, defaults, turns)
-
-    @property
-    def device(self) -> torch.device:
-        return self.pipeline.unet.device
+        pipeline = load_pipeline(checkpoint, placement)
+        return cls(pipeline, read_model_info(checkpoint), placement.device_lock)
 
     def warm_up(self) -> None:
-        """Runs every part once: the first request is to find no lazy initialisation left.
+        """Runs every part once, so that the first request meets no lazy initialisation.
 
         On CUDA at the default size, as each size may have kernels of its own; on a CPU at the
         smallest, as SDXL's default takes minutes there. Raises what any part raises.
@@ -88,13 +76,10 @@ class SDXL:
                 raise error
         self.decode(sample)
 
-    def prepare(self, request: GenerationRequest) -> Sample:
-        """Raises OutOfMemory, as ``denoise`` and ``decode`` do."""
-        with self._turns:
-            return guarded(lambda: self._prepare(request))
-
+    @on_device
     @torch.inference_mode()
-    def _prepare(self, request: GenerationRequest) -> Sample:
+    def prepare(self, request: GenerationRequest) -> Sample:
+        """The request's noise, and what conditions it."""
         with self._encoders:
             prompt_embeds, add_text_embeds = self._encode(request)
         scheduler = copy.deepcopy(self.pipeline.scheduler)
@@ -102,8 +87,10 @@ class SDXL:
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(0)
         rng = torch.Generator("cpu").manual_seed(request.seed)
+        channels, scale = self.pipeline.unet.config.in_channels, self.pipeline.vae_scale_factor
+        shape = (1, channels, request.height // scale, request.width // scale)
         # In fp32 whatever the model's precision: some torch releases draw other numbers in fp16.
-        noise = randn_tensor(self._latent_shape(request), rng, self.device, torch.float32)
+        noise = randn_tensor(shape, rng, self.device, torch.float32)
         return Sample(
             request=request,
             scheduler=scheduler,
@@ -116,22 +103,20 @@ class SDXL:
             unseen_words=unseen_words(self.pipeline.tokenizer, request.prompt),
         )
 
+    @on_device
+    @torch.inference_mode()
     def denoise(self, samples: Sequence[Sample]) -> dict[int, Exception]:
         """One UNet forward over all rows, then each sample's own scheduler step.
 
         A forward that fails raises before any sample has moved. A scheduler that fails, fails its
-        sample alone: its error is returned by place.
+        sample alone: its error is returned by index.
         """
-        with self._turns:
-            return guarded(lambda: self._denoise(samples))
-
-    @torch.inference_mode()
-    def _denoise(self, samples: Sequence[Sample]) -> dict[int, Exception]:
         # Timesteps differ by row: UNet2DConditionModel.get_time_embed takes one each.
-        timesteps = torch.cat([sample.timestep.expand(sample.rows) for sample in samples])
+        rows = [len(sample.prompt_embeds) for sample in samples]
+        timesteps = [each.timestep.expand(len(each.prompt_embeds)) for each in samples]
         noise_pred = self.pipeline.unet(
             torch.cat([sample.latent_model_input() for sample in samples]),
-            timesteps,
+            torch.cat(timesteps),
             encoder_hidden_states=torch.cat([sample.prompt_embeds for sample in samples]),
             added_cond_kwargs={
                 "text_embeds": torch.cat([sample.add_text_embeds for sample in samples]),
@@ -139,22 +124,20 @@ class SDXL:
             },
             return_dict=False,
         )[0]
-        rows = noise_pred.split([sample.rows for sample in samples])
         errors: dict[int, Exception] = {}
-        for place, (sample, sample_noise_pred) in enumerate(zip(samples, rows, strict=True)):
+        for index, (sample, sample_noise_pred) in enumerate(
+            zip(samples, noise_pred.split(rows), strict=True)
+        ):
             try:
-                guarded(partial(sample.advance, sample_noise_pred))
+                naming_out_of_memory(partial(sample.advance, sample_noise_pred))
             except Exception as error:  # a neighbour must not pay for it; the engine logs it
-                errors[place] = error
+                errors[index] = error
         return errors
 
+    @on_device
+    @torch.inference_mode()
     def decode(self, sample: Sample) -> Image.Image:
         """The RGB image. Raises NonFiniteLatents."""
-        with self._turns:
-            return guarded(lambda: self._decode(sample))
-
-    @torch.inference_mode()
-    def _decode(self, sample: Sample) -> Image.Image:
         if not sample.latents.isfinite().all():
             raise NonFiniteLatents(
                 f"seed {sample.request.seed} left the range of {sample.latents.dtype}"
@@ -165,7 +148,7 @@ class SDXL:
         return images[0]
 
     def _encode(self, request: GenerationRequest) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows for the UNet: the negative prompt's first where there is guidance."""
+        """Rows for the UNet: the negative prompt's first if there is guidance."""
         guided = request.guidance_scale > 1
         prompt_embeds, negative_prompt_embeds, pooled, negative_pooled = (
             self.pipeline.encode_prompt(
@@ -180,11 +163,6 @@ class SDXL:
         return torch.cat([negative_prompt_embeds, prompt_embeds]), torch.cat(
             [negative_pooled, pooled]
         )
-
-    def _latent_shape(self, request: GenerationRequest) -> tuple[int, int, int, int]:
-        scale = self.pipeline.vae_scale_factor
-        channels = self.pipeline.unet.config.in_channels
-        return 1, channels, request.height // scale, request.width // scale
 
     def _add_time_ids(
         self, request: GenerationRequest, prompt_embeds: torch.Tensor

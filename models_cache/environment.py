@@ -1,4 +1,4 @@
-"""What each program of ours sets at its top, before the first import that reads it.
+"""Sets what each program of ours needs, at its top, before the first import that reads it.
 
 A program of ours is whatever is run by ``python -m``. What the user has set is left as it is, and
 child processes inherit it all.
@@ -6,10 +6,9 @@ child processes inherit it all.
 
 import ctypes
 import os
+import tempfile
 from collections.abc import MutableMapping
 from typing import Any
-
-from models_cache.temporary_folder import do_without_temporary_folder
 
 # Variable, value, and the variables by which a user may have said the same.
 Default = tuple[str, str, tuple[str, ...]]
@@ -45,6 +44,17 @@ def prepare(online: bool = False) -> None:
     set_missing(os.environ, [*QUIET, *OPENMP, *([] if online else OFFLINE)])
     if not any(name in os.environ for name in THEIRS):
         give_back_large_blocks(ctypes.CDLL(None))
+
+
+def do_without_temporary_folder() -> None:
+    """Lets torch be imported on a machine without a temporary folder.
+
+    torch names a folder there for what it compiles. We compile nothing, so none is written to.
+    """
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.sep)
 
 
 def set_missing(environ: MutableMapping[str, str], defaults: list[Default]) -> None:

@@ -3,11 +3,11 @@
 import argparse
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from models_cache.catalog import ROLES, Family
-from models_cache.choice import Models
-from models_cache.memory import Memory
+
+Word = TypeVar("Word", bound=StrEnum)
 
 ENVIRONMENT_PREFIX = "LOOKALIKE_"
 
@@ -17,6 +17,22 @@ EPILOG = (
 )
 
 
+class Models(StrEnum):
+    """Which pair of checkpoints ``--models`` asks for."""
+
+    AUTO = "auto"
+    DEMO = "demo"
+    FULL = "full"
+
+
+class Memory(StrEnum):
+    """Where ``--memory`` wants the weights to be while they are not used."""
+
+    AUTO = "auto"
+    RESIDENT = "resident"
+    OFFLOAD = "offload"
+
+
 def add_flag(
     parser: argparse.ArgumentParser,
     environ: Mapping[str, str],
@@ -24,7 +40,7 @@ def add_flag(
     default: object,
     **options: Any,
 ) -> None:
-    """``name`` as Python spells it; its environment variable, unless empty, goes before it."""
+    """``name`` in snake_case. An environment variable LOOKALIKE_NAME replaces ``default``."""
     flag = "--" + name.replace("_", "-")
     default = environ.get(ENVIRONMENT_PREFIX + name.upper()) or default
     parser.add_argument(flag, default=default, **options)
@@ -35,7 +51,7 @@ def add_model_flags(
     environ: Mapping[str, str],
     families: Iterable[Family] = tuple(Family),
 ) -> None:
-    """``--models``, ``--device``, and for each family the flag that names another checkpoint."""
+    """Adds the flags that choose models, one of them for each family, and where they go."""
     add_flag(
         parser,
         environ,
@@ -43,8 +59,8 @@ def add_model_flags(
         Models.AUTO.value,
         type=_one_of(Models),
         metavar="{" + ",".join(Models) + "}",
-        help="full: BLIP-large and SDXL-base, fetched where they are missing; demo: the small"
-        " embedded ones; auto: full where there is a CUDA device and the weights are at hand, demo"
+        help="full: BLIP-large and SDXL-base, fetched if they are missing; demo: the small"
+        " embedded ones; auto: full if there is a CUDA device and the weights are at hand, demo"
         " otherwise (%(default)s)",
     )
     for family in families:
@@ -61,7 +77,7 @@ def add_model_flags(
         environ,
         "device",
         "auto",
-        help="cpu, cuda, cuda:1; auto takes CUDA where there is one (%(default)s)",
+        help="cpu, cuda, cuda:1; auto takes CUDA if there is one (%(default)s)",
     )
     add_flag(
         parser,
@@ -71,15 +87,15 @@ def add_model_flags(
         type=_one_of(Memory),
         metavar="{" + ",".join(Memory) + "}",
         help="resident: all weights stay on the GPU; offload: text encoders and captioner come in"
-        " when they are needed; auto: resident where that fits (%(default)s)",
+        " when they are needed; auto: resident if that fits (%(default)s)",
     )
 
 
-def _one_of(words: type[StrEnum]) -> Callable[[str], str]:
-    def check(text: str) -> str:
+def _one_of(words: type[Word]) -> Callable[[str], Word]:
+    def parse(text: str) -> Word:
         # argparse checks ``choices`` of flags alone; a default from the environment comes here too.
         if text not in set(words):
             raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}")
-        return text
+        return words(text)
 
-    return check
+    return parse

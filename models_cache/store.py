@@ -6,36 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from models_cache import catalog, hub_cache, layout, manifest, remedy, selection
-from models_cache.catalog import Checkpoint, Family, File
-from models_cache.checkpoint_file import DamagedFile, MissingFile, check_size
-from models_cache.layout import WrongCheckpoint
-from models_cache.manifest import Manifest
+from models_cache import advice, catalog, hub_cache, records
+from models_cache.advice import CheckpointError, Fault
+from models_cache.catalog import Checkpoint, Family
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.records import Manifest
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
-
-
-class ModelError(Exception):
-    """What is wrong, naming the file or checkpoint, and how to mend it: ready to print."""
-
-
-class MissingModel(ModelError):
-    """Not on this machine, or not all of it. ``fetchable`` is what a download would bring."""
-
-    def __init__(
-        self, problem: str, mend: str = "", fetchable: tuple[Checkpoint, ...] = ()
-    ) -> None:
-        super().__init__(f"{problem} {mend}".rstrip())
-        self.problem = problem
-        self.fetchable = fetchable
-
-
-class DamagedModel(ModelError):
-    """A file is there, and is not what it should be."""
-
-
-class UnsuitableModel(ModelError):
-    """Another family than was asked for, or nothing that can be loaded here."""
 
 
 @dataclass(frozen=True)
@@ -52,51 +29,58 @@ class Store:
     def named(self, name: str, family: Family) -> Checkpoint:
         """The checkpoint that a user means by ``name``: a folder, or an id on the hub.
 
-        Raises MissingModel where it can be neither, and UnsuitableModel for a checkpoint that we
-        know to be of the other family.
+        Raises CheckpointError if it can be neither, and for a checkpoint that we know to be of the
+        other family.
         """
         path = Path(os.path.expanduser(name))
         try:
             is_folder, is_there = path.is_dir(), path.exists()
         except OSError as error:
-            raise MissingModel(f"{name} cannot be opened: {error.strerror}.") from error
+            problem = f"{name} cannot be opened: {error.strerror}"
+            raise CheckpointError(problem, Fault.MISSING) from error
         if is_folder:
             return self._in_folder(path.resolve(), family)
         if is_there:
-            raise UnsuitableModel(
-                f"{name} is a file. Name a folder, as diffusers and transformers save one."
+            raise CheckpointError(
+                f"{name} is a file",
+                Fault.UNSUITABLE,
+                "Name a folder, as diffusers and transformers save one.",
             )
         return _on_the_hub(name, family)
 
-    def locate(self, checkpoint: Checkpoint) -> Path:
-        """The first copy that is whole: in models_cache/hub, then in the user's own cache.
+    def locate(self, checkpoint: Checkpoint) -> LocalCheckpoint:
+        """The checkpoint's own folder, or the first copy that is whole.
+
+        Copies are looked for in models_cache/hub, then in the user's own cache.
 
         A copy in models_cache/hub counts once its download was finished and recorded. In the user's
-        cache the pinned revision comes first, then main, then any other: nobody wants 7 GB twice.
-        Where a download recorded the commit of a checkpoint that we do not know, only that counts.
-        Raises ModelError, for a damaged copy rather than for an incomplete one.
+        cache the pinned revision comes first, then main, then any other: 7 GB need not be there
+        twice. If a download recorded the commit of a checkpoint that we do not know, only that
+        commit counts. Raises CheckpointError, for a damaged copy rather than for an incomplete one.
         """
+        if checkpoint.folder:
+            return LocalCheckpoint.open(checkpoint, (self.folder / checkpoint.folder).resolve())
         pinned = self.pinned(checkpoint)
-        errors: list[ModelError] = []
+        errors: list[CheckpointError] = []
         for folder in self._copies(checkpoint, pinned):
             try:
-                check(pinned, folder)
+                found = LocalCheckpoint.open(pinned, folder)
                 if folder.is_relative_to(self.hub):
                     _check_all_there(pinned, folder)
-            except ModelError as error:
+            except CheckpointError as error:
                 errors.append(error)
             else:
-                return folder
+                return found
         if errors:
-            raise min(errors, key=lambda error: isinstance(error, MissingModel))
-        mend = remedy.to_fetch([checkpoint])
-        raise MissingModel(self._absence(checkpoint), mend, (checkpoint,))
+            raise min(errors, key=lambda error: error.fault is Fault.MISSING)
+        mend = advice.to_fetch([checkpoint])
+        raise CheckpointError(self._absence(checkpoint), Fault.MISSING, mend, (checkpoint,))
 
     def pinned(self, checkpoint: Checkpoint) -> Checkpoint:
-        """``checkpoint`` as its download was recorded, at the commit and with the digests of then.
+        """``checkpoint`` as its download was recorded, at that commit and with those digests.
 
-        As it is where it was never downloaded, or at another commit than the catalog pins. Raises
-        DamagedModel for a record that cannot be read.
+        Unchanged if it was never downloaded, or at another commit than the catalog pins. Raises
+        CheckpointError for a record that cannot be read.
         """
         recorded = self._manifest(checkpoint)
         if not recorded or checkpoint.revision not in (None, recorded.revision):
@@ -106,97 +90,48 @@ class Store:
         licence = checkpoint.licence if checkpoint.revision else recorded.licence
         return replace(checkpoint, revision=recorded.revision, files=files, licence=licence)
 
-    def files(self, checkpoint: Checkpoint, folder: Path) -> tuple[File, ...]:
-        """What of a whole copy is loaded, with the sizes and digests that are known of it.
-
-        Raises ModelError.
-        """
-        pinned = self.pinned(checkpoint)
-        if folder.name == pinned.revision and pinned.files:
-            # Others fetch no file that loading can do without.
-            return tuple(file for file in pinned.files if (folder / file.path).is_file())
-        there = (path for path in folder.rglob("*") if path.is_file())
-        paths = [path.relative_to(folder).as_posix() for path in there]
-        try:
-            return tuple(File(path) for path in selection.needed(paths, checkpoint.family))
-        except WrongCheckpoint as error:
-            raise UnsuitableModel(f"{folder} {error}. Name another folder or hub id.") from error
-
     def _manifest(self, checkpoint: Checkpoint) -> Manifest | None:
         if not checkpoint.repository:
             return None
         try:
-            return manifest.read(self.hub, checkpoint.repository)
-        except DamagedFile as error:
-            raise DamagedModel(f"{error}. {remedy.to_record_anew(checkpoint)}") from error
+            return records.read(self.hub, checkpoint.repository)
+        except CheckpointError as error:
+            mend = f"To write it again:\n    {advice.command([checkpoint])}"
+            raise CheckpointError(error.problem, Fault.DAMAGED, mend) from error
 
     def _absence(self, checkpoint: Checkpoint) -> str:
         if any(hub_cache.snapshots(self.hub, str(checkpoint.repository), None)):
-            return f"The download of {checkpoint.name} was not finished."
+            return f"The download of {checkpoint.name} was not finished"
         if checkpoint in catalog.KNOWN:
-            what = f"{checkpoint.name} ({remedy.what_it_is(checkpoint)})"
-            return f"{what} is not on this machine."
+            what = f"{checkpoint.name} ({advice.description(checkpoint)})"
+            return f"{what} is not on this machine"
         caches = f"{self.hub} and {self.user_cache}"
-        return f"{checkpoint.name} is not on this machine: no folder, and not in {caches}."
+        return f"{checkpoint.name} is not on this machine: no folder, and not in {caches}"
 
     def _in_folder(self, folder: Path, family: Family) -> Checkpoint:
         for checkpoint in catalog.DEMO:
-            if checkpoint.folder and folder == self._own_folder(checkpoint.folder):
+            if checkpoint.folder and folder == (self.folder / checkpoint.folder).resolve():
                 return _of_family(checkpoint, family)
         return Checkpoint(folder.name, family, folder=folder)
 
     def _copies(self, checkpoint: Checkpoint, pinned: Checkpoint) -> Iterator[Path]:
-        if checkpoint.folder:
-            yield self._own_folder(checkpoint.folder)
-        if not checkpoint.repository:
-            return
+        repository = str(checkpoint.repository)
         recorded = self._manifest(checkpoint)
         if recorded:
-            ours = hub_cache.snapshot(self.hub, checkpoint.repository, recorded.revision)
+            ours = hub_cache.snapshot(self.hub, repository, recorded.revision)
             if ours.is_dir():
                 yield ours
-        for theirs in hub_cache.snapshots(self.user_cache, checkpoint.repository, pinned.revision):
+        for theirs in hub_cache.snapshots(self.user_cache, repository, pinned.revision):
             if checkpoint.revision or not recorded or theirs.name == recorded.revision:
                 yield theirs
 
-    def _own_folder(self, folder: Path) -> Path:
-        return (self.folder / folder).resolve()
-
-
-def check(checkpoint: Checkpoint, folder: Path) -> None:
-    """Raises ModelError unless every file that loading will open is in ``folder`` and whole.
-
-    Tensors are not read: a flipped bit among them goes unseen.
-    """
-    try:
-        layout.check(folder, checkpoint.family)
-        _check_sizes(checkpoint, folder)
-    except MissingFile as error:
-        fetchable = (checkpoint,) if checkpoint.repository else ()
-        raise MissingModel(f"{error}.", remedy.to_complete(checkpoint), fetchable) from error
-    except DamagedFile as error:
-        raise DamagedModel(f"{error}. {remedy.to_replace(checkpoint)}") from error
-    except WrongCheckpoint as error:
-        raise UnsuitableModel(f"{error}. Name another folder or hub id.") from error
-    except OSError as error:
-        raise DamagedModel(f"{error.filename} cannot be read: {error.strerror}.") from error
-
 
 def _check_all_there(pinned: Checkpoint, folder: Path) -> None:
-    """Of our own download: also what loading could do without."""
+    """Of our own download, also the files that loading could do without."""
     for file in pinned.files:
         if folder.name == pinned.revision and not (folder / file.path).is_file():
-            missing = f"{MissingFile(folder / file.path)}."
-            raise MissingModel(missing, remedy.to_complete(pinned), (pinned,))
-
-
-def _check_sizes(checkpoint: Checkpoint, folder: Path) -> None:
-    """Other revisions than the pinned one may rightly have other sizes."""
-    if folder.name != checkpoint.revision:
-        return
-    for file in checkpoint.files:
-        if (folder / file.path).is_file():
-            check_size(folder / file.path, file.size_bytes)
+            missing = f"{folder / file.path} is missing"
+            raise CheckpointError(missing, Fault.MISSING).advised(pinned)
 
 
 def _on_the_hub(name: str, family: Family) -> Checkpoint:
@@ -204,17 +139,20 @@ def _on_the_hub(name: str, family: Family) -> Checkpoint:
         if checkpoint.repository == name:
             return _of_family(checkpoint, family)
     if not HUB_ID.fullmatch(name):
-        raise MissingModel(
+        raise CheckpointError(
             f"There is no folder {name!r}, and an id on the Hugging Face hub has the form"
-            " organisation/model."
+            " organisation/model",
+            Fault.MISSING,
         )
     return Checkpoint(name, family, repository=name)
 
 
 def _of_family(checkpoint: Checkpoint, family: Family) -> Checkpoint:
     if checkpoint.family is not family:
-        raise UnsuitableModel(
+        raise CheckpointError(
             f"{checkpoint.name} is a checkpoint of the {checkpoint.family.value} family, not"
-            f" {family.value}. Name another folder or hub id."
+            f" {family.value}",
+            Fault.UNSUITABLE,
+            advice.ANOTHER,
         )
     return checkpoint

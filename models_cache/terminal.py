@@ -1,8 +1,9 @@
-"""How a command line of ours writes and ends, whoever reads it."""
+"""How a program of ours writes and ends, whatever becomes of its reader, user or parent."""
 
 import os
 import sys
 from collections.abc import Callable, Sequence
+from threading import Thread
 from typing import NoReturn, TextIO
 
 READER_LEFT = 128 + 13  # as a shell says of a program that SIGPIPE ended
@@ -25,5 +26,19 @@ def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
 
 
 def write_any_name(stream: TextIO) -> None:
-    """A file's name that is no text in this encoding leaves as the bytes that it is."""
+    """Lets names of files that are no text in this encoding leave as the bytes that they are."""
     stream.reconfigure(errors="surrogateescape")  # type: ignore[attr-defined]
+
+
+def end_with_parent() -> None:
+    """Makes this process end with its parent, however that one ends; call it from any thread.
+
+    For a child that was started with ``stdin=subprocess.PIPE``: its parent holds the other end of
+    that pipe, and never writes.
+    """
+    Thread(target=_wait_for_end, name="lifeline", daemon=True).start()
+
+
+def _wait_for_end() -> NoReturn:
+    os.read(0, 1)  # not sys.stdin, whose lock a process that ends by itself would wait for
+    os._exit(INTERRUPTED)

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from models_cache.catalog import Checkpoint, Family
+from models_cache.local_checkpoint import LocalCheckpoint
+
 SDXL_CLASSES = {
     "scheduler": ["diffusers", "EulerDiscreteScheduler"],
     "text_encoder": ["transformers", "CLIPTextModel"],
@@ -67,3 +70,13 @@ def snapshot(cache: Path, repository: str, revision: str) -> Path:
 
 def point_main_at(cache: Path, repository: str, revision: str) -> None:
     write(snapshot(cache, repository, revision).parents[1] / "refs" / "main", revision.encode())
+
+
+def local(folder: Path, family: Family, name: str = "a checkpoint") -> LocalCheckpoint:
+    return LocalCheckpoint.open(Checkpoint(name, family, folder=folder), folder)
+
+
+def unchecked(folder: Path, family: Family, **known: Any) -> LocalCheckpoint:
+    """As if all its files were there: for folders of configs alone."""
+    checkpoint = Checkpoint(known.pop("name", "a checkpoint"), family, folder=folder, **known)
+    return LocalCheckpoint(checkpoint, folder, (), {}, {})

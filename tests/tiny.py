@@ -19,6 +19,7 @@ from transformers import (
 )
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
+from generator.model_info import ModelInfo
 from scripts.demo_models.tokenizers import PROMPT_TOKENS, caption_tokenizer, prompt_tokenizer
 
 # Tensors this small are not worth a second thread, and threads that wait for each other spin.
@@ -27,6 +28,19 @@ torch.set_num_threads(1)
 TEXT_WIDTH = 32
 POOLED_WIDTH = 24
 TIME_WIDTH = 8
+
+
+# What the pipeline below draws.
+TINY_INFO = ModelInfo(
+    name="tiny",
+    sampler="Euler",
+    default_size=64,
+    smallest_size=16,
+    largest_size=128,
+    size_multiple=8,
+    num_inference_steps=30,
+    guidance_scale=5.0,
+)
 
 
 def tiny_pipeline(folder: Path) -> StableDiffusionXLPipeline:

@@ -3,10 +3,9 @@
 import logging
 import os
 import sys
-import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from threading import BoundedSemaphore, Event
 from typing import NoReturn
 
@@ -15,20 +14,21 @@ from models_cache import environment
 environment.prepare()
 
 import captioner.blip
-import captioner.deferred
 import captioner.engine
-import generator.deferred
 import generator.engine
 import generator.pipeline
-from captioner.blip import Blip, in_passing
-from generator.model_info import Defaults
+from captioner.blip import Blip
 from generator.pipeline import read_model_info
 from generator.sdxl import SDXL
-from models_cache.choice import Choice, Located
-from models_cache.layout import WrongCheckpoint
-from models_cache.loading import Loading, Placing
-from models_cache.placement import Placement
-from models_cache.start import CannotStart, choose_both, place_models
+from models_cache.advice import CannotStart
+from models_cache.catalog import Family
+from models_cache.choose import choose
+from models_cache.flags import Memory, Models
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime.device import pick_device
+from models_cache.runtime.gpu_fit import Placement, place
+from models_cache.runtime.loading import ConstructionLock, LoadProgress, load_warm
+from models_cache.runtime.tensors import check_weights
 from models_cache.terminal import READER_LEFT
 from webapp import create_app
 from webapp.job_store import JobStore
@@ -37,36 +37,33 @@ from webapp.server import FINISHED, CannotListen, Server, bind, stop_on_signals
 from webapp.services import Services
 from webapp.settings import Settings
 
+Checkpoints = Mapping[Family, LocalCheckpoint]
+
 PROGRAM = "scripts/serve"
 NOT_LOADED = "The models could not be loaded: the server's log says why."
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 0 after a clean stop, 1 where a model could not be loaded, 2 where the server
-    could not start, 3 where work was cut.
+    """The exit code: 0 after a clean stop, 1 if a model could not be loaded, 2 if the server could
+    not start, 3 if work was cut.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # That more requests wait than there are idle threads is no news, and mended at once.
+    # waitress warns whenever a request waits for a thread; that is normal here.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # Pillow warns of odd metadata in pictures that it reads all the same.
     warnings.filterwarnings("ignore", module="PIL")
     settings = Settings.read(arguments, os.environ)
     try:
-        choice, device = choose_both(
-            settings.models, settings.captioner, settings.generator, settings.device
-        )
-        folders = choice.captioner.folder, choice.generator.folder
-        placement = place_models(settings.memory, *folders, device)
-        models = Models.of(choice, placement)
+        checkpoints, placement = choose_models(settings)
+        services = make_services(settings, checkpoints, placement)
         sockets = bind(settings.host, [settings.port, settings.api_port])
-    except (CannotStart, WrongCheckpoint) as error:
+    except CannotStart as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except CannotListen as error:
         flag = "--port" if error.port == settings.port else "--api-port"
         print(f"{PROGRAM}: {error}. Choose another with {flag}.", file=sys.stderr)
         return 2
-    services = make_services(settings, models, placement)
     server = Server(
         create_app(settings, services),
         sockets,
@@ -75,88 +72,54 @@ def main(arguments: Sequence[str]) -> int:
     )
     stop_on_signals(server)
     _announce(settings, server)
-    return _run(server, services, models)
+    return _run(server, services, checkpoints, placement)
 
 
-@dataclass(frozen=True)
-class Models:
-    """Both, still to be loaded, each by the thread that will own it."""
+def choose_models(settings: Settings) -> tuple[Checkpoints, Placement]:
+    """Says which models, why, and where they will be. Raises CannotStart.
 
-    captioner: captioner.deferred.Deferred
-    generator: generator.deferred.Deferred
-    loadings: tuple[Loading, Loading]
-    knows_photos: bool
-
-    @classmethod
-    def of(cls, choice: Choice, placement: Placement) -> "Models":
-        words, paints = choice.captioner, choice.generator
-        reading = captioner.blip.loading(words.folder, words.checkpoint.name)
-        painting = generator.pipeline.loading(paints.folder, paints.checkpoint.name)
-        info = read_model_info(paints.folder, paints.checkpoint.name, defaults(paints))
-        # While no other thread makes a model, and before anything listens.
-        captioner.blip.check_weights(words.folder)
-        generator.pipeline.check_weights(paints.folder)
-        placing = Placing(2)
-        return cls(
-            captioner.deferred.Deferred(lambda: load_captioner(words, placement, reading, placing)),
-            generator.deferred.Deferred(
-                info, lambda: load_generator(paints, placement, painting, placing)
-            ),
-            (reading, painting),
-            knows_photos=not words.checkpoint.is_demo,
-        )
+    Compares their weights with their configs: before anything listens, and while no other thread
+    constructs a model.
+    """
+    device = pick_device(settings.device)
+    names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
+    choice = choose(Models(settings.models), names, has_cuda=device.type == "cuda")
+    print(choice.reason, file=sys.stderr)
+    checkpoints = choice.checkpoints
+    placement = place(Memory(settings.memory), checkpoints.values(), device)
+    check_weights(checkpoints[Family.BLIP], captioner.blip.COMPONENTS)
+    check_weights(checkpoints[Family.SDXL], generator.pipeline.COMPONENTS)
+    return checkpoints, placement
 
 
-def load_captioner(
-    located: Located, placement: Placement, progress: Loading, placing: Placing
-) -> Blip:
-    """Loaded and warm. For the thread that is to own it."""
-    started = time.monotonic()
-    with placing(progress):
-        # In passing, as what a thread has computed with stays: captioner.blip says why.
-        blip = in_passing(placement.device, lambda: _blip(located, placement))
-    blip.warm_up()
-    _tell("captioner", started, placement, progress)
-    return blip
-
-
-def _blip(located: Located, placement: Placement) -> Blip:
-    name = located.checkpoint.name
-    return Blip.load(located.folder, placement.device, name, placement.turns)
-
-
-def load_generator(
-    located: Located, placement: Placement, progress: Loading, placing: Placing
-) -> SDXL:
-    """Loaded and warm. For the thread that is to own it."""
-    started = time.monotonic()
-    name, wanted = located.checkpoint.name, defaults(located)
-    with placing(progress):
-        sdxl = SDXL.load(located.folder, placement.device, name, wanted, placement.turns)
-    sdxl.warm_up()
-    _tell("generator", started, placement, progress)
-    return sdxl
-
-
-def defaults(located: Located) -> Defaults:
-    checkpoint = located.checkpoint
-    return Defaults(checkpoint.num_inference_steps, checkpoint.guidance_scale)
-
-
-def _tell(role: str, started: float, placement: Placement, progress: Loading) -> None:
-    progress.finish()
-    seconds = time.monotonic() - started
-    print(f"The {role} is warm on {placement.device} after {seconds:.1f} s.", file=sys.stderr)
-
-
-def make_services(settings: Settings, models: Models, placement: Placement) -> Services:
+def make_services(settings: Settings, checkpoints: Checkpoints, placement: Placement) -> Services:
+    """The engines wait for their models, which ``start_engines`` loads. Raises CannotStart."""
+    info = read_model_info(checkpoints[Family.SDXL])
     return Services(
-        captioner.engine.Engine(models.captioner),
-        generator.engine.Engine(models.generator, placement.at_once),
+        captioner.engine.Engine(),
+        generator.engine.Engine(max_batch_size=placement.max_batch_size, info=info),
         JobStore(settings.max_stored_jobs, settings.max_stored_bytes),
-        knows_photos=models.knows_photos,
-        loadings=models.loadings,
+        knows_photos=not checkpoints[Family.BLIP].known.is_demo,
+        loading=[LoadProgress(checkpoints[family]) for family in Family],
         streams=BoundedSemaphore(settings.max_streams),
+    )
+
+
+def start_engines(
+    services: Services,
+    checkpoints: Checkpoints,
+    placement: Placement,
+    on_failure: Callable[[], None],
+) -> None:
+    """Has each engine's thread load its model, side by side."""
+    lock = ConstructionLock(2)
+    captioning, painting = services.loading
+    load = partial(load_warm, placement=placement, lock=lock)
+    services.captioner.start(
+        lambda: load(Blip.load, checkpoints[Family.BLIP], progress=captioning), on_failure
+    )
+    services.generator.start(
+        lambda: load(SDXL.load, checkpoints[Family.SDXL], progress=painting), on_failure
     )
 
 
@@ -169,22 +132,21 @@ def _announce(settings: Settings, server: Server) -> None:
     )
 
 
-def _run(server: Server, services: Services, models: Models) -> int:
+def _run(server: Server, services: Services, checkpoints: Checkpoints, placement: Placement) -> int:
     failed = Event()
 
     def give_up() -> None:
         failed.set()
-        # Neither works without the other, and nobody is to wait for what will not come.
+        # Neither works without the other, and no request is to wait for what will not come.
         services.captioner.end(NOT_LOADED)
         services.generator.end(NOT_LOADED)
         server.stop()
 
-    services.captioner.start(models.captioner.load, give_up)
-    services.generator.start(models.generator.load, give_up)
+    start_engines(services, checkpoints, placement, give_up)
     code = server.run()
     if failed.is_set():
         return 1
-    # A step of what was cut may take minutes, and so may what is left to load: nobody waits for it.
+    # A step of what was cut may take minutes, and so may what is left to load: we do not wait.
     if code == FINISHED and services.are_ready:
         services.captioner.close()
         services.generator.close()

@@ -10,10 +10,10 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
 )
 
-import captioner.engine
-import generator.engine
 from captioner.images import InvalidImage
+from generator.engine import QueueFull
 from generator.request import InvalidRequest
+from models_cache.runtime.model_thread import EngineClosed
 from webapp.job_store import UnknownJob
 
 log = logging.getLogger(__name__)
@@ -22,9 +22,8 @@ STATUS: dict[type[Exception], int] = {
     InvalidImage: 400,
     InvalidRequest: 400,
     UnknownJob: 404,
-    generator.engine.QueueFull: 429,
-    generator.engine.EngineClosed: 503,
-    captioner.engine.EngineClosed: 503,
+    QueueFull: 429,
+    EngineClosed: 503,
     MemoryError: 503,
 }
 
@@ -59,7 +58,7 @@ def finished(response: Response, error: Exception) -> Response:
     response.status_code = status(error)
     if isinstance(error, HTTPException):  # Allow and the like; the body is ours
         response.headers.extend(h for h in error.get_headers() if h[0] != "Content-Type")
-    if isinstance(error, generator.engine.QueueFull):
+    if isinstance(error, QueueFull):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, MemoryError):
         log.warning("out of memory: %s %s", request.method, request.path)

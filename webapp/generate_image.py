@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, jsonify, request
 
-from generator.engine import EngineClosed
 from generator.job import Failed, Job, Outcome, Succeeded
 from generator.model_info import ModelInfo
 from generator.png import png_bytes
 from generator.request import GenerationRequest, InvalidRequest
+from models_cache.runtime.model_thread import EngineClosed
 from webapp.services import services
 from webapp.wishes import parse_query, parse_wishes
 
@@ -25,14 +25,14 @@ def generate_image() -> Response:
     if request.method == "HEAD":
         return Response()  # looking is free
     engine = services().generator
-    generation = parse_generate_image(parse_query(request.query_string), engine.model.info)
+    generation = parse_generate_image(parse_query(request.query_string), engine.info)
     job = engine.submit(generation)
     outcome = wait_for_client(job)
     if isinstance(outcome, Failed) and outcome.stopped:
         raise EngineClosed(outcome.error)
     if not isinstance(outcome, Succeeded):
         return format_failure(outcome)
-    return format_generate_image(generation, outcome, engine.model.info)
+    return format_generate_image(generation, outcome, engine.info)
 
 
 def parse_generate_image(fields: Mapping[str, str], info: ModelInfo) -> GenerationRequest:

@@ -8,7 +8,7 @@ import re
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable
 
-from generator.engine import STOPPING
+from models_cache.runtime.model_thread import STOPPING
 from webapp.settings import is_loopback
 
 # A page of ours asks for nothing but what we serve, and nobody may frame it.

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, jsonify, request
 
-from models_cache.loading import Loading
+from models_cache.runtime.loading import LoadProgress
 from webapp.services import services
 
 bp = Blueprint("health", __name__)
@@ -18,19 +18,19 @@ def healthz() -> Response:
 def readyz() -> Response:
     """503 also while models are loading, and while the server drains."""
     draining = bool(request.environ.get("lookalike.draining"))
-    unwell = "loading" if services().unfinished_loadings and not draining else "not ready"
+    unwell = "loading" if services().unfinished_loading and not draining else "not ready"
     return _answer(services().are_ready and not draining, "ready", unwell)
 
 
 @bp.get("/loading")
 def loading() -> Response:
     """How far it is, for the page: 200 also when there is nothing left to load."""
-    response = jsonify(models=[_describe(each) for each in services().unfinished_loadings])
+    response = jsonify(models=[_describe(each) for each in services().unfinished_loading])
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _describe(loading: Loading) -> dict[str, object]:
+def _describe(loading: LoadProgress) -> dict[str, object]:
     return {
         "name": loading.name,
         "stage": loading.stage,

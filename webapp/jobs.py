@@ -32,8 +32,8 @@ def show(job_id: str) -> Response | str:
     if wants_json():
         response = jsonify(format_job(job))
     else:
-        info = services().generator.model.info
-        loadings = services().unfinished_loadings
+        info = services().generator.info
+        loadings = services().unfinished_loading
         page = render_template("job.html", view=format_job(job), info=info, loadings=loadings)
         response = Response(page)
     response.headers["Cache-Control"] = "no-store"
@@ -121,7 +121,7 @@ def image(job_id: str) -> Response:
     outcome, generation = job.outcome, job.request
     if not isinstance(outcome, Succeeded) or generation is None:
         raise Conflict(f"This job is {job.status}: it has no image.")
-    info = services().generator.model.info
+    info = services().generator.info
     png = png_bytes(outcome.image, generation, model=info.name, sampler=info.sampler)
     response = _picture(png, "image/png")
     response.headers["Content-Disposition"] = f'inline; filename="lookalike-{generation.seed}.png"'

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException, MisdirectedRequest, RequestEntityTooLarge
 
-from captioner.engine import EngineClosed as CaptionerClosed
 from captioner.heif import open_heif
 from captioner.images import InvalidImage, jpeg_bytes, open_image
-from generator.engine import EngineClosed, QueueFull
+from generator.engine import QueueFull
 from generator.request import InvalidRequest
+from models_cache.runtime.model_thread import EngineClosed
 from webapp import samples, similar
 from webapp.errors import answer, finished, sentence, wants_json
 from webapp.services import services
@@ -58,8 +58,8 @@ def form(error: str | None = None) -> str:
     return render_template(
         "index.html",
         error=error,
-        info=services().generator.model.info,
-        loadings=services().unfinished_loadings,
+        info=services().generator.info,
+        loadings=services().unfinished_loading,
         knows_photos=services().knows_photos,
         samples=[] if services().knows_photos else samples.names(),
         fields=typed_fields(),
@@ -79,7 +79,6 @@ def typed_fields() -> Mapping[str, str]:
 @bp.errorhandler(InvalidRequest)
 @bp.errorhandler(QueueFull)
 @bp.errorhandler(EngineClosed)
-@bp.errorhandler(CaptionerClosed)
 @bp.errorhandler(MemoryError)
 @bp.errorhandler(HTTPException)
 def form_again(error: Exception) -> Response:

@@ -46,7 +46,7 @@ from waitress import wasyncore
 from waitress.task import ThreadedTaskDispatcher
 from werkzeug.exceptions import ServiceUnavailable
 
-from generator.engine import STOPPING
+from models_cache.runtime.model_thread import STOPPING
 from webapp.body_memory import BodyMemory
 from webapp.channel import Channel
 from webapp.limits import Limits, raise_descriptor_limit

@@ -10,7 +10,7 @@ from flask import current_app
 import captioner.engine
 import generator.engine
 from captioner.images import DECODING_BYTES_PER_PIXEL, MAX_PIXELS
-from models_cache.loading import Loading
+from models_cache.runtime.loading import LoadProgress
 from webapp.job_store import JobStore
 from webapp.memory_budget import MemoryBudget
 
@@ -22,7 +22,7 @@ DECODING_BYTES = DECODING_BYTES_PER_PIXEL * MAX_PIXELS
 class Services:
     """``knows_photos`` is False for the demo models, which know drawn scenes alone.
 
-    ``loadings`` tell how far the loading of the models is. ``streams`` bounds the threads that
+    ``loading`` tells how far each model is. ``streams`` bounds the threads that
     follow jobs, ``decoding`` the memory that pictures take while they are decoded.
     """
 
@@ -30,7 +30,7 @@ class Services:
     generator: generator.engine.Engine
     jobs: JobStore
     knows_photos: bool = True
-    loadings: Sequence[Loading] = ()
+    loading: Sequence[LoadProgress] = ()
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(128))
     decoding: MemoryBudget = field(default_factory=lambda: MemoryBudget(DECODING_BYTES))
 
@@ -44,9 +44,9 @@ class Services:
         return self.captioner.is_ready and self.generator.is_ready
 
     @property
-    def unfinished_loadings(self) -> Sequence[Loading]:
-        """None once both models are warm, nor where one will never be."""
-        return self.loadings if self.are_alive and not self.are_ready else ()
+    def unfinished_loading(self) -> Sequence[LoadProgress]:
+        """Empty once both models are warm, or when one of them failed to load."""
+        return self.loading if self.are_alive and not self.are_ready else ()
 
 
 def services() -> Services:

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from PIL import Image
 
-import captioner.engine
-import generator.engine
 from captioner.request import CaptionRequest
 from generator.job import Captioned, Captioning, Failed, Job
 from generator.request import GenerationRequest, InvalidRequest
+from models_cache.runtime.model_thread import EngineClosed
 from webapp.services import Services
 
 NO_CAPTION = "The captioner has no words for this picture: try another one."
@@ -26,12 +25,12 @@ def start(services: Services, image: Image.Image, wishes: Mapping[str, object]) 
     """
     if "prompt" in wishes:
         raise InvalidRequest("prompt", "prompt is the picture's caption: leave this field out.")
-    template = services.generator.model.info.request("to be captioned", **wishes)
+    template = services.generator.info.request("to be captioned", **wishes)
     job = services.generator.reserve()
     job.publish(Captioning())
     try:
         future = services.captioner.submit(CaptionRequest(image))
-    except captioner.engine.EngineClosed as error:
+    except EngineClosed as error:
         job.publish(Failed(str(error), stopped=True))
         raise
     job.when_finished(lambda: _give_up(future))
@@ -61,11 +60,11 @@ def _generate(
         services.generator.submit(replace(template, prompt=caption.result()), job)
     except InvalidRequest:  # a caption that is no prompt, as one without end
         job.publish(Failed(CAPTION_FAILED))
-    except generator.engine.EngineClosed as error:
+    except EngineClosed as error:
         job.publish(Failed(str(error), stopped=True))
 
 
 def _failed(failure: BaseException) -> Failed:
-    if isinstance(failure, captioner.engine.EngineClosed):
+    if isinstance(failure, EngineClosed):
         return Failed(str(failure), stopped=True)
     return Failed(NO_ROOM if isinstance(failure, MemoryError) else CAPTION_FAILED)

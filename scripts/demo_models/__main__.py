@@ -15,7 +15,7 @@ environment.prepare()
 import torch
 from diffusers import AutoencoderKL
 
-from models_cache.cores import usable_cores
+from models_cache.runtime.device import usable_cores
 from models_cache.store import Store
 from scripts.demo_models import autoencoder, captioner, encoded, generator, model_cards
 from scripts.demo_models.run import Run

@@ -6,6 +6,7 @@ the models' cards.
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -13,17 +14,17 @@ from models_cache import environment
 
 environment.prepare()
 
-import torch
 from PIL import Image
 from tqdm import tqdm
 
 from captioner.blip import Blip
 from generator.engine import Engine
 from generator.job import Succeeded
-from generator.model_info import Defaults
 from generator.sdxl import SDXL
 from models_cache.catalog import DEMO_CAPTIONER, DEMO_GENERATOR
-from models_cache.device import fit_threads
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime.device import pick_device
+from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
 from scripts.demo_models import model_cards
 from scripts.demo_models.batches import IMAGE_SIZE
@@ -118,22 +119,24 @@ def main() -> None:
 
 
 def _load(options: argparse.Namespace) -> tuple[Blip, SDXL]:
-    fit_threads()
-    blip = Blip.load(options.captioner, options.device, "demo captioner")
-    defaults = Defaults(options.steps, options.guidance_scale)
-    return blip, SDXL.load(options.generator, options.device, "demo generator", defaults)
+    placement = Placement(pick_device(options.device))
+    painted = {"num_inference_steps": options.steps, "guidance_scale": options.guidance_scale}
+    captioner = LocalCheckpoint.open(DEMO_CAPTIONER, options.captioner)
+    generator = LocalCheckpoint.open(replace(DEMO_GENERATOR, **painted), options.generator)
+    return Blip.load(captioner, placement), SDXL.load(generator, placement)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/evaluate_demo", description=__doc__)
-    captioner, generator = (Store().locate(known) for known in (DEMO_CAPTIONER, DEMO_GENERATOR))
+    folders = (Store().locate(known).folder for known in (DEMO_CAPTIONER, DEMO_GENERATOR))
+    captioner, generator = folders
     parser.add_argument("--captions", type=int, default=500, help="scenes to caption (%(default)s)")
     parser.add_argument("--images", type=int, default=300, help="of them to paint (%(default)s)")
     parser.add_argument("--steps", type=int, default=DEMO_GENERATOR.num_inference_steps)
     parser.add_argument("--guidance-scale", type=float, default=DEMO_GENERATOR.guidance_scale)
     parser.add_argument("--captioner", type=Path, metavar="FOLDER", default=captioner)
     parser.add_argument("--generator", type=Path, metavar="FOLDER", default=generator)
-    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", type=int, default=0, help="mistakes to print (%(default)s)")
     parser.add_argument("--record", action="store_true", help="write the figures into the cards")

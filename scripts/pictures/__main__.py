@@ -9,7 +9,7 @@ from models_cache import environment, terminal
 
 environment.prepare()
 
-from models_cache.cores import usable_cores
+from models_cache.runtime.device import usable_cores
 from scripts.benchmarks import client
 from scripts.benchmarks.arguments import positive
 from scripts.benchmarks.machine import cpu_name, memory_gib

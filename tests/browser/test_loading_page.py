@@ -1,27 +1,32 @@
 """The page while models are still loading."""
 
+from pathlib import Path
+
 import pytest
 from browser_site import DESKTOP, PHONE, Site
+from checkpoints import unchecked
+from fakes import FakeSDXL
 from playwright.sync_api import Browser, Page, expect
 from test_page import choose_and_send
 
-from models_cache.loading import Loading
+from models_cache.catalog import Family
+from models_cache.runtime.loading import LoadProgress
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def loading(site: Site) -> Loading:
+def loading(site: Site) -> LoadProgress:
     """The generator is still being loaded, and half of it is read."""
-    progress = Loading("a model of six gigabytes", {})
+    progress = LoadProgress(unchecked(Path(), Family.SDXL, name="a model of six gigabytes"))
     progress.total_bytes, progress.loaded_bytes, progress.stage = 100, 50, "reading the UNet"
-    site.services.generator._owner._is_loaded = False
-    object.__setattr__(site.services, "loadings", (progress,))
+    site.services.generator._model = None
+    object.__setattr__(site.services, "loading", (progress,))
     return progress
 
 
 def test_progress_is_shown_as_it_grows_and_goes_when_models_are_warm(
-    page: Page, site: Site, loading: Loading
+    page: Page, site: Site, loading: LoadProgress
 ):
     page.goto(site.url)
     notice = page.locator(".loading")
@@ -31,26 +36,26 @@ def test_progress_is_shown_as_it_grows_and_goes_when_models_are_warm(
     expect(notice).to_contain_text("being placed")
     is_indeterminate = notice.locator("progress").evaluate("bar => bar.position < 0")
     assert is_indeterminate
-    site.services.generator._owner._is_loaded = True
+    site.services.generator._model = FakeSDXL()
     expect(notice).to_have_count(0)
     expect(page.locator("text=Make a lookalike")).to_be_visible()
 
 
 def test_a_picture_sent_meanwhile_waits_and_its_page_says_for_what(
-    page: Page, site: Site, loading: Loading
+    page: Page, site: Site, loading: LoadProgress
 ):
     site.gate.close()
     choose_and_send(page, site)
     expect(page.locator(".loading")).to_contain_text("reading the UNet")
     expect(page.locator(".caption")).to_have_text("a picture of 40x30")
-    site.services.generator._owner._is_loaded = True
+    site.services.generator._model = FakeSDXL()
     expect(page.locator(".loading")).to_have_count(0)
     site.gate.let(4)
     expect(page.locator("img.result")).to_be_visible()
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_nothing_sticks_out(chromium: Browser, site: Site, loading: Loading, viewport):
+def test_nothing_sticks_out(chromium: Browser, site: Site, loading: LoadProgress, viewport):
     context = chromium.new_context(viewport=viewport)
     try:
         page = context.new_page()

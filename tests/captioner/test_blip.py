@@ -6,12 +6,15 @@ from threading import Lock
 
 import pytest
 import torch
+from checkpoints import local
 from PIL import Image
 from tiny import tiny_blip
 
 from captioner.blip import Blip
 from captioner.engine import Engine
 from captioner.request import CaptionRequest
+from models_cache.catalog import Family
+from models_cache.runtime.gpu_fit import Placement
 
 pytestmark = pytest.mark.tiny
 
@@ -74,18 +77,18 @@ def test_what_transformers_saved_is_loaded_in_full_precision_on_a_cpu(blip, tmp_
     model, processor = tiny_blip(tmp_path / "tokenizer")
     model.half().save_pretrained(tmp_path / "saved", variant="fp16")
     processor.save_pretrained(tmp_path / "saved")
-    loaded = Blip.load(tmp_path / "saved", torch.device("cpu"), "saved")
+    loaded = Blip.load(local(tmp_path / "saved", Family.BLIP), Placement(torch.device("cpu")))
     assert {parameter.dtype for parameter in loaded.model.parameters()} == {torch.float32}
     request = CaptionRequest(picture("blue"))
     assert loaded.caption_batch([request]) == [alone(loaded, request)]
 
 
-def test_a_captioner_that_takes_turns_says_the_same(blip, tmp_path: Path):
-    """Its weights are parked between batches, those that are shared among its layers too."""
-    turns = Lock()
-    alternating = Blip(*tiny_blip(tmp_path), "tiny", torch.device("cpu"), turns)
+def test_an_offloaded_captioner_says_the_same(blip, tmp_path: Path):
+    """Its weights are in host memory between batches, shared ones too."""
+    placement = Placement(torch.device("cpu"), device_lock=Lock())
+    offloaded = Blip(*tiny_blip(tmp_path), "tiny", placement)
     requests = [CaptionRequest(picture(colour)) for colour in COLOURS]
     for _ in range(2):
-        assert alternating.caption_batch(requests) == blip.caption_batch(requests)
-        assert not turns.locked()
-    alternating.warm_up()
+        assert offloaded.caption_batch(requests) == blip.caption_batch(requests)
+        assert not placement.device_lock.locked()
+    offloaded.warm_up()

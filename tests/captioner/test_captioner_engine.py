@@ -7,8 +7,9 @@ import pytest
 from fakes import FakeBlip
 from PIL import Image
 
-from captioner.engine import Engine, EngineClosed
+from captioner.engine import Engine
 from captioner.request import CaptionRequest
+from models_cache.runtime.model_thread import EngineClosed
 
 SECONDS = 10
 
@@ -309,8 +310,8 @@ def test_the_engine_works_on_a_thread_of_its_own_until_closed(model):
 
 
 def test_requests_wait_for_the_model_to_be_loaded(model):
-    engine, may_load = Engine(model), threading.Event()
-    engine.start(load=lambda: [may_load.wait(SECONDS)].clear())
+    engine, may_load = Engine(), threading.Event()
+    engine.start(load=lambda: model if may_load.wait(SECONDS) else None)
     try:
         future = engine.submit(picture(8))
         assert engine.is_alive
@@ -323,8 +324,8 @@ def test_requests_wait_for_the_model_to_be_loaded(model):
     assert not engine.is_ready
 
 
-def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(model, caplog):
-    engine, may_fail, told = Engine(model), threading.Event(), threading.Event()
+def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(caplog):
+    engine, may_fail, told = Engine(), threading.Event(), threading.Event()
 
     def load() -> None:
         may_fail.wait(SECONDS)

@@ -15,11 +15,10 @@ import pytest
 import torch
 
 from generator.engine import Engine
-from generator.model_info import Defaults
 from generator.sdxl import SDXL
 from models_cache.catalog import DEMO_GENERATOR
-from models_cache.cores import usable_cores
-from models_cache.device import pick_device
+from models_cache.runtime.device import pick_device, usable_cores
+from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
 
 pytestmark = [pytest.mark.demo, pytest.mark.slow]
@@ -59,7 +58,7 @@ def slowdown(engine: Engine, sdxl: SDXL) -> float:
 def test_the_worst_of_ten_images_beside_busy_cores_takes_six_times_a_quiet_one_at_most():
     threads = torch.get_num_threads()
     device = pick_device("cpu")
-    sdxl = SDXL.load(Store().locate(DEMO_GENERATOR), device, "demo", Defaults(14, 2.0))
+    sdxl = SDXL.load(Store().locate(DEMO_GENERATOR), Placement(device))
     engine = Engine(sdxl)
     try:
         seconds(engine, sdxl, 0)

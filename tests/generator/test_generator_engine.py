@@ -10,16 +10,10 @@ from collections import Counter
 import pytest
 from fakes import FAKE_INFO, FakeSDXL
 
-from generator.engine import (
-    MODEL_FAILED,
-    NO_ROOM,
-    STOPPING,
-    Engine,
-    EngineClosed,
-    QueueFull,
-)
+from generator.engine import MODEL_FAILED, NO_ROOM, Engine, QueueFull
 from generator.engine_stats import EngineStats
 from generator.job import Cancelled, Captioning, Failed, Job, Progress, Queued, Succeeded
+from models_cache.runtime.model_thread import STOPPING, EngineClosed
 
 STAGES = ["prepare", "denoise", "scheduler", "decode"]
 SECONDS = 10
@@ -554,8 +548,8 @@ def test_the_engine_works_on_a_thread_of_its_own_until_closed(model):
 
 
 def test_requests_wait_for_the_model_to_be_loaded(model):
-    engine, may_load = Engine(model), threading.Event()
-    engine.start(load=lambda: assert_(may_load.wait(SECONDS)))
+    engine, may_load = Engine(info=model.info), threading.Event()
+    engine.start(load=lambda: model if may_load.wait(SECONDS) else None)
     try:
         job = engine.submit(ask("a", 1))
         assert engine.is_alive
@@ -568,12 +562,8 @@ def test_requests_wait_for_the_model_to_be_loaded(model):
     assert not engine.is_ready
 
 
-def assert_(happened: bool) -> None:
-    assert happened
-
-
 def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(model, caplog):
-    engine, told = Engine(model), threading.Event()
+    engine, told = Engine(info=model.info), threading.Event()
     may_fail = threading.Event()
 
     def load() -> None:
@@ -594,8 +584,8 @@ def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(model, capl
 
 
 def test_an_engine_that_is_ended_tells_who_waits_and_who_comes_and_waits_for_nobody(model):
-    engine, may_load = Engine(model), threading.Event()
-    engine.start(load=lambda: assert_(may_load.wait(SECONDS)))
+    engine, may_load = Engine(info=model.info), threading.Event()
+    engine.start(load=lambda: model if may_load.wait(SECONDS) else None)
     job = engine.submit(ask("a"))
     engine.end("The other one is broken.")
     assert job.outcome == Failed("The other one is broken.", stopped=True)

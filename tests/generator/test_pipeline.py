@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from checkpoints import unchecked
 
-from generator.model_info import SDXL_BASE
 from generator.pipeline import read_model_info
-from models_cache.layout import WrongCheckpoint
+from models_cache.advice import CheckpointError
+from models_cache.catalog import Family
 
 pytestmark = pytest.mark.tiny
 
@@ -28,7 +29,7 @@ VAE = {"block_out_channels": [128, 256, 512, 512], "sample_size": 512}
 
 def test_sizes_and_the_scheduler_are_the_checkpoint_s_own(tmp_path):
     folder = write_configs(tmp_path, {"sample_size": 64}, VAE)
-    info = read_model_info(folder, "a turbo", SDXL_BASE)
+    info = read_model_info(unchecked(folder, Family.SDXL, name="a turbo"))
     assert (info.default_size, info.smallest_size, info.largest_size) == (512, 128, 1024)
     assert (info.sampler, info.size_multiple, info.name) == ("Euler a", 8, "a turbo")
     assert (info.num_inference_steps, info.guidance_scale) == (30, 5.0)
@@ -36,19 +37,19 @@ def test_sizes_and_the_scheduler_are_the_checkpoint_s_own(tmp_path):
 
 def test_an_unet_that_does_not_say_is_sdxl_s(tmp_path):
     folder = write_configs(tmp_path, {"sample_size": None}, VAE)
-    assert read_model_info(folder, "base", SDXL_BASE).default_size == 1024
+    assert read_model_info(unchecked(folder, Family.SDXL, name="base")).default_size == 1024
 
 
 def test_a_latent_consistency_unet_is_refused_in_words(tmp_path):
     folder = write_configs(tmp_path, {"time_cond_proj_dim": 256}, VAE)
-    with pytest.raises(WrongCheckpoint, match="its UNet takes the guidance scale as an input"):
-        read_model_info(folder, "lcm", SDXL_BASE)
+    with pytest.raises(CheckpointError, match="its UNet takes the guidance scale as an input"):
+        read_model_info(unchecked(folder, Family.SDXL, name="lcm"))
 
 
 def test_configs_that_say_nothing_are_refused_in_words(tmp_path):
     folder = write_configs(tmp_path, {}, {})
-    with pytest.raises(WrongCheckpoint, match="its configs do not say what sizes it has"):
-        read_model_info(folder, "empty", SDXL_BASE)
+    with pytest.raises(CheckpointError, match="its configs do not say what sizes it has"):
+        read_model_info(unchecked(folder, Family.SDXL, name="empty"))
 
 
 @pytest.mark.parametrize(
@@ -62,10 +63,10 @@ def test_configs_that_say_nothing_are_refused_in_words(tmp_path):
 )
 def test_an_unet_that_paints_from_more_than_words_is_refused_in_words(tmp_path, unet, why):
     folder = write_configs(tmp_path, unet, VAE)
-    with pytest.raises(WrongCheckpoint, match=f"^{folder} cannot be served: its UNet {why}"):
-        read_model_info(folder, "other", SDXL_BASE)
+    with pytest.raises(CheckpointError, match=f"^{folder} cannot be served: its UNet {why}"):
+        read_model_info(unchecked(folder, Family.SDXL, name="other"))
 
 
 def test_a_size_may_be_a_list(tmp_path):
     folder = write_configs(tmp_path, {"sample_size": [96, 64]}, {**VAE, "sample_size": [512, 256]})
-    assert read_model_info(folder, "wide", SDXL_BASE).default_size == 768
+    assert read_model_info(unchecked(folder, Family.SDXL, name="wide")).default_size == 768

@@ -4,26 +4,30 @@ import json
 from pathlib import Path
 
 import pytest
+from checkpoints import unchecked
 
-from generator.model_info import SDXL_BASE
-from generator.pipeline import model_info
+from generator.pipeline import read_model_info
 from generator.request import InvalidRequest
 from generator.schedulers import make_scheduler, most_steps
-from models_cache.geometry import Geometry
-from models_cache.layout import WrongCheckpoint
+from models_cache.advice import CheckpointError
+from models_cache.catalog import Family
+from models_cache.local_checkpoint import LocalCheckpoint
 
 pytestmark = pytest.mark.tiny
 
+VAE = {"block_out_channels": [32, 64, 64, 64], "sample_size": 64}
 CONFIG = json.loads(Path("models_cache/demo/generator/scheduler/scheduler_config.json").read_text())
-STEPS = 30
 
 
-def write(folder: Path, name: str, **config: object) -> Path:
+def write(folder: Path, name: str, **config: object) -> LocalCheckpoint:
     (folder / "scheduler").mkdir()
     (folder / "model_index.json").write_text(json.dumps({"scheduler": ["diffusers", name]}))
     text = json.dumps({**CONFIG, "_class_name": name, **config})
     (folder / "scheduler" / "scheduler_config.json").write_text(text)
-    return folder
+    for part, sizes in (("unet", {"sample_size": 8}), ("vae", VAE)):
+        (folder / part).mkdir()
+        (folder / part / "config.json").write_text(json.dumps(sizes))
+    return unchecked(folder, Family.SDXL)
 
 
 @pytest.mark.parametrize(
@@ -47,8 +51,8 @@ def write(folder: Path, name: str, **config: object) -> Path:
     ],
 )
 def test_what_paints_with_sdxl_is_made(tmp_path, name):
-    folder = write(tmp_path, name, skip_prk_steps=True)  # PNDM's own way takes 4 steps at least
-    assert type(make_scheduler(folder, STEPS)).__name__ == name
+    checkpoint = write(tmp_path, name, skip_prk_steps=True)  # PNDM's own way takes 4 steps at least
+    assert type(make_scheduler(checkpoint)).__name__ == name
 
 
 @pytest.mark.parametrize(
@@ -65,9 +69,9 @@ def test_what_paints_with_sdxl_is_made(tmp_path, name):
     ],
 )
 def test_what_does_not_is_refused_in_one_sentence(tmp_path, name, config, why):
-    folder = write(tmp_path, name, **config)
-    with pytest.raises(WrongCheckpoint, match=f"^{folder} cannot be served: .*{why}") as refused:
-        make_scheduler(folder, STEPS)
+    checkpoint = write(tmp_path, name, **config)
+    with pytest.raises(CheckpointError, match=f"^{tmp_path} cannot be served: .*{why}") as refused:
+        make_scheduler(checkpoint)
     assert "\n" not in str(refused.value)
     assert str(refused.value).endswith("Name another folder or hub id.")
 
@@ -88,8 +92,8 @@ def test_a_library_that_is_missing_is_named_with_how_to_get_it(tmp_path, name, c
         pass
     else:
         pytest.skip(f"{library} is installed")
-    with pytest.raises(WrongCheckpoint, match=f"needs {library}, which is not") as refused:
-        make_scheduler(write(tmp_path, name, **config), STEPS)
+    with pytest.raises(CheckpointError, match=f"needs {library}, which is not") as refused:
+        make_scheduler(write(tmp_path, name, **config))
     assert str(refused.value).endswith(f".venv/bin/python -m pip install {library}")
 
 
@@ -104,10 +108,11 @@ def test_a_library_that_is_missing_is_named_with_how_to_get_it(tmp_path, name, c
     ],
 )
 def test_no_more_steps_are_offered_than_the_scheduler_can_take(tmp_path, name, config, most):
-    scheduler = make_scheduler(write(tmp_path, name, **config), STEPS)
+    checkpoint = write(tmp_path, name, **config)
+    scheduler = make_scheduler(checkpoint)
     assert most_steps(scheduler) == most
     scheduler.set_timesteps(most)
-    info = model_info(Geometry(8, 64, 64, 32), scheduler, "a turbo", SDXL_BASE)
+    info = read_model_info(checkpoint)
     assert info.num_inference_steps == min(30, most)
     assert info.request("a tree", num_inference_steps=most).num_inference_steps == most
     with pytest.raises(InvalidRequest, match=f"a whole number from 1 to {most}, not") as refused:

@@ -5,13 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from checkpoints import local
 from diffusers import DPMSolverMultistepScheduler, HeunDiscreteScheduler, StableDiffusionXLPipeline
-from tiny import tiny_pipeline
+from tiny import TINY_INFO, tiny_pipeline
 
 from generator.engine import Engine
 from generator.job import Failed, Job, Succeeded
 from generator.request import GenerationRequest
 from generator.sdxl import SDXL, NonFiniteLatents
+from models_cache.catalog import Family
+from models_cache.runtime.gpu_fit import Placement
 
 pytestmark = pytest.mark.tiny
 
@@ -34,7 +37,7 @@ class RecordingSDXL(SDXL):
     """Keeps the final latents of each request, and the timesteps of each forward."""
 
     def __init__(self, pipeline: StableDiffusionXLPipeline) -> None:
-        super().__init__(pipeline, "tiny")
+        super().__init__(pipeline, TINY_INFO)
         self.latents: dict[GenerationRequest, torch.Tensor] = {}
         self.forwards: list[list[float]] = []
 
@@ -218,7 +221,7 @@ def test_an_autoencoder_with_its_own_mean_and_deviation_is_honoured(tmp_path):
     pipeline.vae.register_to_config(
         latents_mean=[0.5, -0.5, 1.0, 0.0], latents_std=[2.0, 1.0, 0.5, 3.0]
     )
-    [job] = run_apart(SDXL(pipeline, "tiny"), [RED])
+    [job] = run_apart(SDXL(pipeline, TINY_INFO), [RED])
     expected = np.asarray(alone(pipeline, RED, "pil"), dtype=int)
     assert np.abs(np.asarray(job.outcome.image, dtype=int) - expected).max() <= 1
 
@@ -229,9 +232,9 @@ def test_latents_that_are_not_finite_fail_and_give_no_black_image(pipeline):
             sample.latents = sample.latents * torch.nan
             return super().decode(sample)
 
-    [job] = run_apart(Broken(pipeline, "tiny"), [RED])
+    [job] = run_apart(Broken(pipeline, TINY_INFO), [RED])
     assert isinstance(job.outcome, Failed)
-    sdxl = SDXL(pipeline, "tiny")
+    sdxl = SDXL(pipeline, TINY_INFO)
     sample = sdxl.prepare(RED)
     sample.latents = sample.latents * torch.inf
     with pytest.raises(NonFiniteLatents):
@@ -245,24 +248,19 @@ def test_words_beyond_what_the_encoders_read_are_named(sdxl):
     assert run_apart(sdxl, [RED])[0].outcome.unseen_words == ()
 
 
-def test_the_checkpoint_says_what_it_draws(sdxl):
-    info = sdxl.info
-    assert (info.default_size, info.smallest_size, info.largest_size) == (64, 16, 128)
-    assert (info.size_multiple, info.sampler) == (8, "Euler")
-
-
 def test_what_diffusers_saved_is_loaded_in_full_precision_on_a_cpu(pipeline, tmp_path):
     half = tiny_pipeline(tmp_path / "tokenizers")
     half.to(torch.float16).save_pretrained(tmp_path / "saved", variant="fp16")
-    loaded = SDXL.load(tmp_path / "saved", torch.device("cpu"), "saved")
+    loaded = SDXL.load(local(tmp_path / "saved", Family.SDXL), Placement(torch.device("cpu")))
     assert {parameter.dtype for parameter in loaded.pipeline.unet.parameters()} == {torch.float32}
+    assert loaded.info == replace(TINY_INFO, name="a checkpoint")
     [job] = run_apart(loaded, [RED])
     expected = np.asarray(alone(pipeline, RED, "pil"), dtype=int)
     assert np.abs(np.asarray(job.outcome.image, dtype=int) - expected).mean() < 3
 
 
-def test_models_that_take_turns_paint_the_same_and_hold_the_lock_for_each_phase(pipeline, sdxl):
-    class Turns:
+def test_offloaded_models_paint_the_same_and_hold_the_lock_for_each_phase(pipeline, sdxl):
+    class DeviceLock:
         def __init__(self):
             self.taken, self.is_held = 0, False
 
@@ -273,9 +271,9 @@ def test_models_that_take_turns_paint_the_same_and_hold_the_lock_for_each_phase(
         def __exit__(self, *error):
             self.is_held = False
 
-    turns = Turns()
-    alternating = SDXL(pipeline, "tiny", turns=turns)
-    [expected], [job] = run_apart(sdxl, [RED]), run_apart(alternating, [RED])
+    lock = DeviceLock()
+    offloaded = SDXL(pipeline, TINY_INFO, device_lock=lock)
+    [expected], [job] = run_apart(sdxl, [RED]), run_apart(offloaded, [RED])
     assert job.outcome.image.tobytes() == expected.outcome.image.tobytes()
-    assert turns.taken == 1 + RED.num_inference_steps + 1
-    assert not turns.is_held
+    assert lock.taken == 1 + RED.num_inference_steps + 1
+    assert not lock.is_held

@@ -1,9 +1,9 @@
-"""What SDXL makes of its configs, and how its warm-up ends."""
+"""How the warm-up of an SDXL ends."""
 
 import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
-from tiny import tiny_pipeline
+from tiny import TINY_INFO, tiny_pipeline
 
 from generator.sample import Sample
 from generator.sdxl import SDXL
@@ -16,16 +16,6 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> StableDiffusionXLPipel
     return tiny_pipeline(tmp_path_factory.mktemp("tiny"))
 
 
-def test_a_size_that_the_config_tells_as_a_list_is_a_side(pipeline):
-    sample_size = pipeline.unet.config.sample_size
-    sides = SDXL(pipeline, "tiny").info.default_size
-    pipeline.unet.register_to_config(sample_size=[sample_size, sample_size])
-    try:
-        assert SDXL(pipeline, "tiny").info.default_size == sides
-    finally:
-        pipeline.unet.register_to_config(sample_size=sample_size)
-
-
 def test_a_warm_up_that_fails_ends(pipeline, monkeypatch):
     """As a scheduler's error is returned, a loop that waits for the last step would never end."""
 
@@ -34,4 +24,4 @@ def test_a_warm_up_that_fails_ends(pipeline, monkeypatch):
 
     monkeypatch.setattr(Sample, "advance", fail)
     with pytest.raises(ValueError, match="a scheduler that cannot step"):
-        SDXL(pipeline, "tiny").warm_up()
+        SDXL(pipeline, TINY_INFO).warm_up()

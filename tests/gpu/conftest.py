@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from checkpoints import local
 
+from models_cache.catalog import Family
+from models_cache.local_checkpoint import LocalCheckpoint
 from scripts.random_checkpoints import checkpoint
 from scripts.random_checkpoints.sizes import SIZES
 
@@ -33,11 +36,15 @@ def cuda() -> torch.device:
 
 
 @pytest.fixture(scope="session")
-def folders(device: torch.device) -> tuple[Path, Path]:
+def checkpoints(device: torch.device) -> list[LocalCheckpoint]:
     """Random weights of the published sizes, written once, for the captioner and the generator."""
     size = "full" if device.type == "cuda" else "tiny"
-    root = Path("models_cache", "random", size)
-    for part, make in (("captioner", checkpoint.captioner), ("generator", checkpoint.generator)):
+    root = Path("models_cache", "random", size).resolve()
+    parts = {
+        "captioner": (Family.BLIP, checkpoint.captioner),
+        "generator": (Family.SDXL, checkpoint.generator),
+    }
+    for part, (_, make) in parts.items():
         if not (root / part).is_dir():
             list(make(SIZES[size]).write(root / part, seed=0))
-    return root / "captioner", root / "generator"
+    return [local(root / part, family, "random") for part, (family, _) in parts.items()]

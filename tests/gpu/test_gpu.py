@@ -14,11 +14,10 @@ from captioner.request import CaptionRequest
 from generator.engine import Engine
 from generator.job import Failed, Succeeded
 from generator.sdxl import SDXL
-from models_cache import memory, placement
 from models_cache.catalog import DEMO_GENERATOR
-from models_cache.device import dtype_on, vae_dtype
-from models_cache.device_memory import free
-from models_cache.memory import Memory
+from models_cache.flags import Memory
+from models_cache.runtime.device import dtype_on, free, vae_dtype
+from models_cache.runtime.gpu_fit import RESERVE_BYTES, Needs, Placement
 from models_cache.store import Store
 
 pytestmark = [pytest.mark.gpu, pytest.mark.slow]
@@ -38,13 +37,13 @@ def _nothing_is_left() -> Iterator[None]:
     free()
 
 
-def test_both_load_in_half_precision_and_do_the_whole_job(device, folders):
-    blip = Blip.load(folders[0], device, "random")
+def test_both_load_in_half_precision_and_do_the_whole_job(device, checkpoints):
+    blip = Blip.load(checkpoints[0], Placement(device))
     assert blip.model.dtype is dtype_on(device)
     assert isinstance(blip.caption_batch([CaptionRequest(PICTURE)])[0], str)
-    sdxl = SDXL.load(folders[1], device, "random")
+    sdxl = SDXL.load(checkpoints[1], Placement(device))
     assert sdxl.pipeline.unet.dtype is dtype_on(device)
-    assert sdxl.pipeline.vae.dtype is vae_dtype(folders[1], device)
+    assert sdxl.pipeline.vae.dtype is vae_dtype(checkpoints[1], device)
     [outcome] = paint(sdxl, 1)
     assert isinstance(outcome, Succeeded)
     assert outcome.image.size == (sdxl.info.default_size, sdxl.info.default_size)
@@ -52,9 +51,10 @@ def test_both_load_in_half_precision_and_do_the_whole_job(device, folders):
 
 def paint(sdxl: SDXL, count: int, steps: int = 4, side: int | None = None) -> list[object]:
     engine = Engine(sdxl, max_batch_size=count)
-    wishes = {"num_inference_steps": steps, "width": side, "height": side}
+    parameters = {"num_inference_steps": steps, "width": side, "height": side}
     jobs = [
-        engine.submit(sdxl.info.request("a house", seed=seed, **wishes)) for seed in range(count)
+        engine.submit(sdxl.info.request("a house", seed=seed, **parameters))
+        for seed in range(count)
     ]
     while not all(job.is_finished for job in jobs):
         engine.step()
@@ -63,11 +63,11 @@ def paint(sdxl: SDXL, count: int, steps: int = 4, side: int | None = None) -> li
 
 def test_half_precision_paints_what_single_precision_does(device):
     """On a CPU half precision is asked for by hand, so that the rehearsal compares something."""
-    folder = Store().locate(DEMO_GENERATOR)
-    half = SDXL.load(folder, device, "half")
+    checkpoint = Store().locate(DEMO_GENERATOR)
+    half = SDXL.load(checkpoint, Placement(device))
     half.pipeline.to(torch.float16)
     half.pipeline.vae.to(torch.bfloat16)
-    single = SDXL.load(folder, device, "single")
+    single = SDXL.load(checkpoint, Placement(device))
     single.pipeline.to(torch.float32)
     images = [
         [np.asarray(outcome.image, dtype=float) for outcome in paint(sdxl, 4, steps=20)]
@@ -77,31 +77,29 @@ def test_half_precision_paints_what_single_precision_does(device):
     assert difference.max() < HALF_PRECISION_TOLERANCE
 
 
-@pytest.mark.parametrize("profile", [Memory.RESIDENT, Memory.OFFLOAD])
+@pytest.mark.parametrize("memory", [Memory.RESIDENT, Memory.OFFLOAD])
 def test_a_card_with_no_more_room_than_was_planned_does_the_whole_job(
-    cuda, device, folders, profile
+    cuda, device, checkpoints, memory
 ):
-    needs = placement.needs(*folders, device)
-    planned = needs.resident() if profile is Memory.RESIDENT else needs.offload()
-    ballast = leave(device, planned)
-    turns = Lock() if profile is Memory.OFFLOAD else None
-    sdxl = SDXL.load(folders[1], device, "random", turns=turns)
-    blip = Blip.load(folders[0], device, "random", turns)
+    ballast = leave(device, Needs.of(checkpoints, device).total(memory))
+    placement = Placement(device, Lock() if memory is Memory.OFFLOAD else None)
+    sdxl = SDXL.load(checkpoints[1], placement)
+    blip = Blip.load(checkpoints[0], placement)
     assert len(blip.caption_batch([CaptionRequest(PICTURE)] * 8)) == 8
     assert isinstance(paint(sdxl, 1)[0], Succeeded)
     del ballast
 
 
-def test_what_is_planned_for_is_what_is_taken(cuda, device, folders):
+def test_what_is_planned_for_is_what_is_taken(cuda, device, checkpoints):
     """Neither too little, which fails, nor so much that a smaller card is kept from what it can."""
-    needs = placement.needs(None, folders[1], device)
-    sdxl = SDXL.load(folders[1], device, "random")
+    needs = Needs.of(checkpoints[1:], device)
+    sdxl = SDXL.load(checkpoints[1], Placement(device))
     assert isinstance(paint(sdxl, 1)[0], Succeeded)  # kernels and workspaces have come
     sample = sdxl.prepare(sdxl.info.request("a house", seed=0, num_inference_steps=1))
     step = peak_beside_weights(device, lambda: sdxl.denoise([sample]))
     assert 0.5 * needs.step < step <= needs.step
     free_now = torch.cuda.mem_get_info(device)[0]
-    ballast = leave(device, min(free_now, needs.decode + memory.RESERVE_BYTES))
+    ballast = leave(device, min(free_now, needs.decode + RESERVE_BYTES))
     decode = peak_beside_weights(device, lambda: sdxl.decode(sample))
     assert 0.5 * needs.decode < decode <= needs.decode
     del ballast
@@ -115,9 +113,9 @@ def peak_beside_weights(device: torch.device, call: Callable[[], object]) -> int
 
 
 def test_where_memory_runs_out_images_are_denoised_in_smaller_batches(
-    cuda, device, folders, caplog
+    cuda, device, checkpoints, caplog
 ):
-    sdxl = SDXL.load(folders[1], device, "random")
+    sdxl = SDXL.load(checkpoints[1], Placement(device))
     assert isinstance(paint(sdxl, 1)[0], Succeeded)
     ballast = leave(device, 2 * 10**9)
     outcomes = paint(sdxl, 8)
@@ -126,8 +124,8 @@ def test_where_memory_runs_out_images_are_denoised_in_smaller_batches(
     del ballast
 
 
-def test_an_image_that_does_not_fit_fails_alone_and_the_next_succeeds(cuda, device, folders):
-    sdxl = SDXL.load(folders[1], device, "random")
+def test_an_image_that_does_not_fit_fails_alone_and_the_next_succeeds(cuda, device, checkpoints):
+    sdxl = SDXL.load(checkpoints[1], Placement(device))
     side = sdxl.info.largest_size
     assert isinstance(paint(sdxl, 1)[0], Succeeded)
     ballast = leave(device, 10**8)
@@ -146,9 +144,9 @@ def leave(device: torch.device, count: int) -> torch.Tensor:
     return torch.empty(max(0, taken), dtype=torch.uint8, device=device)
 
 
-def test_a_second_gpu_is_used_where_it_is_named(cuda, folders):
+def test_a_second_gpu_is_used_where_it_is_named(cuda, checkpoints):
     if torch.cuda.device_count() < 2:
         pytest.skip("this machine has one CUDA device")
     second = torch.device("cuda:1")
-    blip = Blip.load(folders[0], second, "random")
+    blip = Blip.load(checkpoints[0], Placement(second))
     assert {parameter.device for parameter in blip.model.parameters()} == {second}

@@ -4,7 +4,7 @@ import pytest
 
 from models_cache import catalog
 from models_cache.catalog import Family
-from models_cache.selection import needed
+from models_cache.needed_files import needed_files
 
 
 def test_sdxl_is_the_18_files_of_the_fp16_variant():
@@ -24,7 +24,8 @@ def test_where_no_size_is_recorded_none_is_given():
 def test_what_is_fetched_is_pinned_and_is_all_that_is_needed(checkpoint):
     assert len(checkpoint.revision) == 40
     paths = tuple(file.path for file in checkpoint.files)
-    assert sorted(needed(paths, checkpoint.family)) == sorted(paths)
+    needed = needed_files(paths, checkpoint.family, shards_in=None)
+    assert (sorted(needed.paths), needed.missing) == (sorted(paths), ())
 
 
 def test_every_digest_of_sdxl_is_known_and_only_its_two_vocabularies_share_theirs():

@@ -3,11 +3,10 @@
 import json
 
 import pytest
-from checkpoints import write, write_sdxl
+from checkpoints import local, write, write_sdxl
 
-from models_cache import layout
+from models_cache.advice import CheckpointError
 from models_cache.catalog import Family
-from models_cache.layout import WrongCheckpoint
 
 
 @pytest.mark.parametrize(
@@ -27,5 +26,5 @@ def test_components_that_are_not_sdxl_s_are_refused_with_the_reason(
     sdxl = write_sdxl(tmp_path)
     index = json.loads((sdxl / "model_index.json").read_text())
     write(sdxl / "model_index.json", {**index, component: value})
-    with pytest.raises(WrongCheckpoint, match=why):
-        layout.check(sdxl, Family.SDXL)
+    with pytest.raises(CheckpointError, match=why):
+        local(sdxl, Family.SDXL)

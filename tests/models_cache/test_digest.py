@@ -3,7 +3,7 @@ import hashlib
 import pytest
 from checkpoints import safetensors_bytes, write
 
-from models_cache import digest
+from models_cache import whole
 from models_cache.catalog import File
 
 CONTENT = safetensors_bytes(tensor_bytes=3_000_000)
@@ -13,11 +13,11 @@ GIT = hashlib.sha1(b"blob %d\0" % len(CONTENT) + CONTENT).hexdigest()
 
 @pytest.fixture(autouse=True)
 def _small_buffer(monkeypatch):
-    monkeypatch.setattr(digest, "BUFFER_BYTES", 2**20)
+    monkeypatch.setattr(whole, "BUFFER_BYTES", 2**20)
 
 
 def damages(folder, *files):
-    return [str(damage) for damage in digest.damaged(folder, files, "test")]
+    return [damage.problem for _, damage in whole.damaged(folder, files, "test")]
 
 
 @pytest.mark.parametrize("bit", [0, 1, 8 * 2**20, 8 * 2**20 - 1, 8 * len(CONTENT) - 1])
@@ -47,7 +47,7 @@ def test_in_a_hub_cache_the_name_of_the_blob_is_its_digest(tmp_path, name):
     link.parent.mkdir()
     link.symlink_to(f"../blobs/{name}")
     file = File("model.safetensors")
-    assert digest.expected(file, link) == name
+    assert whole.expected(file, link) == name
     assert not damages(link.parent, file)
     write(blob, CONTENT[:-1] + b"\1")
     assert len(damages(link.parent, file)) == 1

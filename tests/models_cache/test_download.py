@@ -8,11 +8,12 @@ from types import SimpleNamespace
 import pytest
 from checkpoints import safetensors_bytes, snapshot, write, write_blip, write_sdxl
 
-from models_cache import manifest
+from models_cache import records
+from models_cache.advice import CannotFetch, CheckpointError
 from models_cache.catalog import Checkpoint, Family, File
-from models_cache.download import CannotFetch, Download
+from models_cache.download import Download
 from models_cache.hub import Hub
-from models_cache.store import MissingModel, Store
+from models_cache.store import Store
 
 COMMIT = "c" * 40
 BLIP = Checkpoint("org/blip", Family.BLIP, repository="org/blip")
@@ -50,9 +51,9 @@ def pinned(published) -> Checkpoint:
 def test_what_was_fetched_is_found_whole_and_recorded(download, store, hub, blip, sdxl):
     download.make_whole([BLIP, SDXL])
     for checkpoint, published in ((BLIP, blip), (SDXL, sdxl)):
-        folder = store.locate(checkpoint)
+        folder = store.locate(checkpoint).folder
         assert folder == snapshot(store.hub, checkpoint.repository, COMMIT)
-        recorded = manifest.read(store.hub, checkpoint.repository)
+        recorded = records.read(store.hub, checkpoint.repository)
         assert recorded.revision == COMMIT
         assert recorded.licence == "mit"
         for file in recorded.files:
@@ -69,7 +70,7 @@ def test_before_anything_is_fetched_it_is_said_what_how_large_where_and_under_wh
     download.make_whole([BLIP])
     assert said.lines == [
         f"Fetching org/blip: 5 files, 1.5 MB, into {store.hub}. Licence: mit.",
-        f"org/blip is here and whole: {store.locate(BLIP)}",
+        f"org/blip is here and whole: {store.locate(BLIP).folder}",
     ]
 
 
@@ -101,7 +102,7 @@ def test_of_an_unknown_repository_only_what_loading_opens_is_fetched(download, s
     ):
         sdxl.files[other] = b"large"
     download.make_whole([SDXL])
-    folder = store.locate(SDXL)
+    folder = store.locate(SDXL).folder
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert there == needed
 
@@ -110,13 +111,13 @@ def test_later_downloads_and_starts_keep_to_the_recorded_commit(download, store,
     download.make_whole([BLIP])
     blip.commit = "d" * 40
     newer = write_blip(snapshot(store.user_cache, "org/blip", "d" * 40))
-    assert store.locate(BLIP) == snapshot(store.hub, "org/blip", COMMIT)
+    assert store.locate(BLIP).folder == snapshot(store.hub, "org/blip", COMMIT)
     shutil.rmtree(store.hub / "models--org--blip")
-    with pytest.raises(MissingModel):
+    with pytest.raises(CheckpointError):
         store.locate(BLIP)
     blip.commit = COMMIT
     download.make_whole([BLIP])
-    assert store.locate(BLIP) == snapshot(store.hub, "org/blip", COMMIT) != newer
+    assert store.locate(BLIP).folder == snapshot(store.hub, "org/blip", COMMIT) != newer
 
 
 def test_a_commit_that_is_gone_from_the_hub_is_named_as_such(download, store, blip):
@@ -130,9 +131,9 @@ def test_a_commit_that_is_gone_from_the_hub_is_named_as_such(download, store, bl
 def test_a_pinned_commit_is_fetched_whatever_main_is(download, store, hub, blip):
     checkpoint = pinned(blip)
     download.make_whole([checkpoint])
-    assert store.locate(checkpoint).name == COMMIT
+    assert store.locate(checkpoint).folder.name == COMMIT
     assert not any("/main" in request for request in hub.requests)
-    assert manifest.read(store.hub, "org/blip").licence == "BSD-3-Clause"
+    assert records.read(store.hub, "org/blip").licence == "BSD-3-Clause"
 
 
 def test_a_digest_that_the_catalog_does_not_know_is_recorded_at_the_first_download(
@@ -153,14 +154,14 @@ def test_a_digest_that_the_catalog_does_not_know_is_recorded_at_the_first_downlo
 def test_a_whole_copy_in_the_users_cache_is_enough(download, store, hub, tmp_path, blip):
     theirs = write_blip(snapshot(store.user_cache, "org/blip", COMMIT))
     download.make_whole([pinned(blip)])
-    assert store.locate(pinned(blip)) == theirs
+    assert store.locate(pinned(blip)).folder == theirs
     assert not hub.requests
 
 
 def test_an_older_revision_in_the_users_cache_is_enough(download, store, hub, blip):
     older = write_blip(snapshot(store.user_cache, "org/blip", "2" * 40))
     download.make_whole([pinned(blip)])
-    assert store.locate(pinned(blip)) == older
+    assert store.locate(pinned(blip)).folder == older
     assert not hub.requests
 
 
@@ -171,7 +172,7 @@ def test_only_what_neither_cache_has_is_fetched(download, store, hub, blip):
     write(ours / "tokenizer_config.json", blip.files["tokenizer_config.json"])
     download.make_whole([pinned(blip)])
     assert hub.fetched() == ["vocab.txt"]
-    assert store.locate(pinned(blip)) == ours
+    assert store.locate(pinned(blip)).folder == ours
     assert not (theirs / "vocab.txt").exists()
     assert (ours / "model.safetensors").readlink() == theirs / "model.safetensors"
 
@@ -181,12 +182,12 @@ def test_what_was_borrowed_from_the_users_cache_and_is_gone_is_fetched(download,
     (theirs / "vocab.txt").unlink()
     download.make_whole([pinned(blip)])
     (theirs / "model.safetensors").unlink()
-    with pytest.raises(MissingModel, match=r"model.safetensors .*is missing"):
+    with pytest.raises(CheckpointError, match=r"model.safetensors .*is missing"):
         store.locate(pinned(blip))
     hub.requests.clear()
     download.make_whole([pinned(blip)])
     assert hub.fetched() == ["model.safetensors"]
-    assert store.locate(pinned(blip)).is_relative_to(store.hub)
+    assert store.locate(pinned(blip)).folder.is_relative_to(store.hub)
 
 
 def test_a_damaged_file_of_the_users_cache_is_left_there_and_fetched_into_ours(
@@ -199,28 +200,30 @@ def test_a_damaged_file_of_the_users_cache_is_left_there_and_fetched_into_ours(
     download.make_whole([pinned(blip)])
     assert hub.fetched() == ["model.safetensors"]
     assert damaged.read_bytes() == before
-    ours = store.locate(pinned(blip))
+    ours = store.locate(pinned(blip)).folder
     assert ours.is_relative_to(store.hub)
     assert (ours / "model.safetensors").read_bytes() == blip.files["model.safetensors"]
 
 
 def test_a_download_that_was_not_finished_is_not_found(download, store, blip):
     write_blip(snapshot(store.hub, "org/blip", COMMIT))
-    with pytest.raises(MissingModel, match=r"The download of org/blip was not finished\. To fetch"):
+    with pytest.raises(
+        CheckpointError, match=r"The download of org/blip was not finished\. To fetch"
+    ):
         store.locate(pinned(blip))
 
 
 def test_a_whole_copy_that_somebody_carried_here_needs_no_hub(download, store, hub, blip):
     write_blip(snapshot(store.hub, "org/blip", COMMIT))
     download.make_whole([pinned(blip)])
-    assert store.locate(pinned(blip))
+    assert store.locate(pinned(blip)).folder
     assert not hub.requests
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", ELSEWHERE])
 def test_a_damaged_record_is_said_and_written_anew(download, store, blip, content):
     download.make_whole([BLIP])
-    path = manifest.path_of(store.hub, "org/blip")
+    path = records.path_of(store.hub, "org/blip")
     path.write_bytes(content)
     with pytest.raises(Exception, match=r"org--blip.json .*To write it again:\n    scripts/down"):
         store.locate(BLIP)
@@ -231,7 +234,7 @@ def test_a_damaged_record_is_said_and_written_anew(download, store, blip, conten
 @pytest.mark.parametrize("how", ["cut", "empty", "flipped", "gone"])
 def test_a_file_that_was_damaged_later_is_fetched_again_alone(download, store, hub, blip, how):
     download.make_whole([BLIP])
-    file = (store.locate(BLIP) / "model.safetensors").resolve()
+    file = (store.locate(BLIP).folder / "model.safetensors").resolve()
     content = file.read_bytes()
     damage = {"cut": content[:-7], "empty": b"", "flipped": content[:-1] + b"\1"}
     file.unlink()
@@ -240,7 +243,7 @@ def test_a_file_that_was_damaged_later_is_fetched_again_alone(download, store, h
     hub.requests.clear()
     download.make_whole([BLIP])
     assert hub.fetched() == ["model.safetensors"]
-    assert (store.locate(BLIP) / "model.safetensors").read_bytes() == content
+    assert (store.locate(BLIP).folder / "model.safetensors").read_bytes() == content
 
 
 def test_too_little_disk_space_is_said_before_anything_is_fetched(
@@ -282,5 +285,5 @@ def test_two_at_once_on_an_empty_cache_both_end_well_and_fetch_once(store, hub, 
         thread.start()
     for thread in threads:
         thread.join()
-    assert ends == [f"org/blip is here and whole: {store.locate(BLIP)}"] * 2
+    assert ends == [f"org/blip is here and whole: {store.locate(BLIP).folder}"] * 2
     assert sorted(hub.fetched()) == BLIP_FILES

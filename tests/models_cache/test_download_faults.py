@@ -11,11 +11,11 @@ from checkpoints import safetensors_bytes, snapshot, write, write_blip, write_sd
 from fake_hub import Fault, answers, cuts, flips, lengthens
 from huggingface_hub import constants, file_download
 
-from models_cache import manifest
+from models_cache.advice import CannotFetch, CheckpointError
 from models_cache.catalog import Checkpoint, Family
-from models_cache.download import CannotFetch, Download
+from models_cache.download import Download
 from models_cache.hub import Hub
-from models_cache.store import MissingModel, Store
+from models_cache.store import Store
 
 BLIP = Checkpoint("org/blip", Family.BLIP, repository="org/blip")
 SDXL = Checkpoint("org/sdxl", Family.SDXL, repository="org/sdxl")
@@ -41,7 +41,7 @@ def refusal(download, checkpoint=BLIP) -> str:
 
 
 def is_absent(store, checkpoint) -> bool:
-    with pytest.raises(MissingModel):
+    with pytest.raises(CheckpointError):
         store.locate(checkpoint)
     return True
 
@@ -51,7 +51,7 @@ def test_a_connection_that_is_cut_is_resumed_where_it_was(download, store, hub, 
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 10_000)
     hub.faults = [Fault(f"GET /org/blip/resolve/{'c' * 40}/{WEIGHTS}", cuts(64_000), times=2)]
     download.make_whole([BLIP])
-    assert (store.locate(BLIP) / WEIGHTS).read_bytes() == LARGE
+    assert (store.locate(BLIP).folder / WEIGHTS).read_bytes() == LARGE
     ranges = [each.split()[2] for each in hub.requests if WEIGHTS in each and "bytes=" in each]
     assert ranges == ["bytes=60000-", "bytes=120000-"]
 
@@ -73,7 +73,8 @@ def test_a_connection_that_is_cut_again_and_again_is_said(download, hub):
 def test_a_wrong_byte_is_fetched_again_once(download, store, hub, said, file):
     hub.faults = [Fault(f"GET /org/blip/resolve/{'c' * 40}/{file}", flips(), times=1)]
     download.make_whole([BLIP])
-    assert (store.locate(BLIP) / file).read_bytes() == hub.repositories["org/blip"].files[file]
+    fetched = store.locate(BLIP).folder / file
+    assert fetched.read_bytes() == hub.repositories["org/blip"].files[file]
     assert f"org/blip: {file} is damaged and is fetched again." in said.lines
 
 
@@ -154,7 +155,7 @@ def test_a_refusal_in_the_middle_is_said_and_what_came_is_kept(download, hub, st
 def test_a_hub_that_fails_for_a_moment_is_asked_again(download, store, hub):
     hub.faults = [Fault(f"/org/blip/resolve/{'c' * 40}/{WEIGHTS}", answers(500), times=3)]
     download.make_whole([BLIP])
-    assert store.locate(BLIP)
+    assert store.locate(BLIP).folder
 
 
 def test_a_hub_that_cannot_be_reached_is_named(store, said):
@@ -180,7 +181,7 @@ def test_a_token_opens_a_gated_repository_and_is_never_shown(
     assert sentence.startswith("org/blip is given to those who accepted its licence: do so at http")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     download.make_whole([BLIP])
-    assert store.locate(BLIP)
+    assert store.locate(BLIP).folder
     printed = "".join([sentence, str(said), *capfd.readouterr()])
     assert "hf_secret" not in printed
     assert "hf_wrong" not in printed
@@ -254,7 +255,8 @@ def test_a_config_that_is_published_damaged_is_refused(download, hub, blip):
 def test_pickles_alone_are_refused_and_not_fetched(download, hub, blip):
     blip.files["pytorch_model.bin"] = blip.files.pop(WEIGHTS)
     assert refusal(download) == (
-        "org/blip has only pytorch_model.bin, a pickle: those can run any code, so none is fetched."
+        "org/blip cannot be loaded: model.safetensors or model.fp16.safetensors is missing, and"
+        " pytorch_model.bin is a pickle: those can run any code, so none is opened."
         " Name another hub id, or a folder."
     )
     assert not hub.fetched()
@@ -264,11 +266,12 @@ def test_a_repository_without_a_part_is_refused_by_its_name(download, hub, tmp_p
     published = hub.publish("org/sdxl", write_sdxl(tmp_path / "sdxl"))
     published.files.pop("text_encoder_2/model.fp16.safetensors")
     assert refusal(download, SDXL) == (
-        "org/sdxl has no text_encoder_2/model.safetensors. Name another hub id, or a folder."
+        "org/sdxl cannot be loaded: text_encoder_2/model.safetensors or model.fp16.safetensors is"
+        " missing. Name another hub id, or a folder."
     )
     published.files.pop("model_index.json")
     assert refusal(download, SDXL).startswith(
-        "org/sdxl has no model_index.json, so it is no SDXL checkpoint."
+        "org/sdxl cannot be loaded: model_index.json is missing."
     )
 
 
@@ -280,7 +283,7 @@ def test_a_download_that_was_stopped_before_its_end_is_not_loaded(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stopped:
-        stopped.setattr(manifest, "write", stop)
+        stopped.setattr("models_cache.records.write", stop)
         with pytest.raises(KeyboardInterrupt):
             download.make_whole([BLIP])
     assert (snapshot(store.hub, "org/blip", "c" * 40) / WEIGHTS).is_file()

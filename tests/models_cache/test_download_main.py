@@ -8,9 +8,9 @@ from checkpoints import snapshot, write, write_blip, write_sdxl
 
 from models_cache import __main__ as program
 from models_cache import catalog
+from models_cache.advice import CannotFetch
 from models_cache.catalog import BLIP_LARGE, Checkpoint, Family
-from models_cache.fetch import fetch_missing
-from models_cache.store import ModelError
+from models_cache.choose import fetch_in_child
 
 COMMIT = "c" * 40
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ def fetched(download, hub, tmp_path):
     """A checkpoint that was downloaded, and its weights."""
     hub.publish("org/blip", write_blip(tmp_path / "published" / "blip"))
     download.make_whole([BLIP])
-    return (download.store.locate(BLIP) / "model.safetensors").resolve()
+    return (download.store.locate(BLIP).folder / "model.safetensors").resolve()
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def flip(file: Path) -> None:
 
 
 def test_verify_says_what_is_whole(run, store, fetched):
-    folder = store.locate(BLIP)
+    folder = store.locate(BLIP).folder
     code, out, err = run("--verify", "--captioner", "org/blip")
     assert (code, err) == (0, "")
     assert out == f"org/blip: 312 bytes in {folder} are, byte for byte, what was published.\n"
@@ -57,8 +57,8 @@ def test_verify_finds_a_flipped_bit_and_names_the_file_and_the_command(run, stor
     code, out, err = run("--verify", *named)
     assert (code, out) == (1, "")
     assert err == (
-        f"scripts/download_models: {store.locate(BLIP)}/model.safetensors is damaged: its bytes are"
-        " not those that were published. To fetch that file again:\n"
+        f"scripts/download_models: {store.locate(BLIP).folder}/model.safetensors is damaged: its"
+        " bytes are not those that were published. To fetch that file again:\n"
         "    scripts/download_models --captioner org/blip\n"
     )
 
@@ -78,7 +78,7 @@ def test_verify_says_where_no_digest_is_known(run, store):
     assert (code, err) == (0, "")
     assert out == (
         f"{BLIP_LARGE.name}: 312 bytes in {folder} have the right form; nobody recorded the digests"
-        " of config.json, preprocessor_config.json, tokenizer_config.json, vocab.txt,"
+        " of config.json, preprocessor_config.json, vocab.txt, tokenizer_config.json,"
         " model.safetensors.\n"
     )
 
@@ -102,7 +102,7 @@ def test_list_says_what_is_known_here_and_verified(run, store, fetched):
     assert lines[0] == f"captioner: {BLIP_LARGE.name}, {what}"
     assert lines[1].startswith(f"    {BLIP_LARGE.name} ({what}) is not on")
     assert f"    here, in git: {store.folder / 'demo' / 'captioner'}" in lines
-    place = store.locate(BLIP)
+    place = store.locate(BLIP).folder
     assert lines[-2:] == [
         "captioner: org/blip, 312 bytes, licence: mit",
         f"    here, verified: {place}",
@@ -143,13 +143,13 @@ def environment(hub, store, monkeypatch):
 @pytest.mark.usefixtures("environment")
 def test_an_offline_program_fetches_in_a_child_that_is_not(store, hub, tmp_path, capfd):
     hub.publish("org/blip", write_blip(tmp_path / "blip"))
-    fetch_missing([BLIP], store)
-    assert store.locate(BLIP).name == COMMIT
+    fetch_in_child([BLIP], store)
+    assert store.locate(BLIP).folder.name == COMMIT
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("Fetching org/blip: 5 files, 312 bytes, into ")
-    with pytest.raises(ModelError) as caught:
-        fetch_missing([Checkpoint("org/gone", Family.SDXL, repository="org/gone")], store)
+    with pytest.raises(CannotFetch) as caught:
+        fetch_in_child([Checkpoint("org/gone", Family.SDXL, repository="org/gone")], store)
     assert str(caught.value) == (
         "The hub has no org/gone, or hides it: look at its spelling, or set HF_TOKEN to the token"
         " of an account that may read it. Then run:\n"
@@ -167,7 +167,7 @@ def test_two_programs_at_once_on_an_empty_cache_both_work(store, hub, tmp_path, 
     for each in both:
         _, err = each.communicate(timeout=60)
         assert each.returncode == 0, err
-        assert err.endswith(f"org/blip is here and whole: {store.locate(BLIP)}\n")
+        assert err.endswith(f"org/blip is here and whole: {store.locate(BLIP).folder}\n")
     assert sorted(hub.fetched()) == sorted(hub.repositories["org/blip"].files)
 
 

@@ -19,12 +19,12 @@ PROGRAM = """
 import os, sys
 from pathlib import Path
 from models_cache.catalog import Checkpoint, Family
-from models_cache.fetch import fetch_missing
+from models_cache.choose import fetch_in_child
 from models_cache.store import Store
 
 checkpoint = Checkpoint("org/blip", Family.BLIP, repository="org/blip")
 os.environ["PYTHONPATH"] = sys.argv[2]
-fetch_missing([checkpoint], Store(Path(sys.argv[1])))
+fetch_in_child([checkpoint], Store(Path(sys.argv[1])))
 """
 
 

@@ -20,13 +20,13 @@ from transformers import BlipForConditionalGeneration
 import captioner.blip
 import generator.pipeline
 from captioner.blip import Blip
-from generator.model_info import Defaults
 from generator.pipeline import read_model_info
 from generator.sdxl import SDXL
+from models_cache.advice import CheckpointError
 from models_cache.catalog import Checkpoint, Family
-from models_cache.layout import WrongCheckpoint
-from models_cache.store import ModelError
-from models_cache.store import check as check_files
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime.gpu_fit import Placement
+from models_cache.runtime.tensors import check_weights
 from scripts.random_checkpoints import checkpoint
 from scripts.random_checkpoints.sizes import SIZES
 
@@ -34,8 +34,7 @@ pytestmark = [pytest.mark.tiny, pytest.mark.slow]
 
 DOC = Path("docs/models.md")
 BEGIN, END = "<!-- layouts -->\n", "<!-- end of layouts -->\n"
-CPU = torch.device("cpu")
-DEFAULTS = Defaults(2, 3.0)
+CPU = Placement(torch.device("cpu"))
 REQUEST = {"num_inference_steps": 2, "guidance_scale": 3.0, "seed": 5}
 PICTURE = Image.linear_gradient("L").convert("RGB")
 WORKS = "works"
@@ -72,21 +71,21 @@ def attempt(run: Any) -> tuple[str, Any]:
     with warnings.catch_warnings(action="ignore"):
         try:
             return WORKS, run()
-        except (WrongCheckpoint, ModelError) as error:
+        except CheckpointError as error:
             return str(error), None
         except Exception as error:  # whatever a library raises is its answer
             return f"{type(error).__name__}: {error}", None
 
 
 def run_ours(family: Family, folder: Path) -> Any:
-    check_files(Checkpoint("a checkpoint", family, folder=folder), folder)
+    known = Checkpoint("a checkpoint", family, folder=folder, num_inference_steps=2)
+    checkpoint = LocalCheckpoint.open(known, folder)
     if family is Family.BLIP:
-        captioner.blip.check_weights(folder)
-        blip = Blip.load(folder, CPU, "a checkpoint")
-        return pixels_of(blip.model)
-    info = read_model_info(folder, "a checkpoint", DEFAULTS)
-    generator.pipeline.check_weights(folder)
-    sdxl = SDXL.load(folder, CPU, "a checkpoint", DEFAULTS)
+        check_weights(checkpoint, captioner.blip.COMPONENTS)
+        return pixels_of(Blip.load(checkpoint, CPU).model)
+    info = read_model_info(checkpoint)
+    check_weights(checkpoint, generator.pipeline.COMPONENTS)
+    sdxl = SDXL.load(checkpoint, CPU)
     sample = sdxl.prepare(info.request("a red house", **REQUEST))
     while not sample.is_denoised:
         assert sdxl.denoise([sample]) == {}
@@ -94,7 +93,7 @@ def run_ours(family: Family, folder: Path) -> Any:
 
 
 def run_libraries(family: Family, folder: Path) -> Any:
-    """Twice: what is filled in differs, be it drawn, or memory left as it lay (then not a number)."""
+    """Twice: what is filled in differs, be it drawn, or memory left as it lay (then NaN)."""
     torch.use_deterministic_algorithms(True, warn_only=True)  # fills fresh memory with NaN
     try:
         first, second = (load_plainly(family, folder) for _ in range(2))

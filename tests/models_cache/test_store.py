@@ -1,3 +1,4 @@
+import contextlib
 import re
 import shlex
 import socket
@@ -9,16 +10,11 @@ from pathlib import Path
 import pytest
 from checkpoints import point_main_at, snapshot, write, write_blip, write_sdxl
 
-from models_cache import catalog, manifest
+from models_cache import catalog, records
+from models_cache.advice import CheckpointError, Fault
 from models_cache.catalog import BLIP_LARGE, DEMO_CAPTIONER, SDXL_BASE, Checkpoint, Family, File
-from models_cache.manifest import Manifest
-from models_cache.store import (
-    DamagedModel,
-    MissingModel,
-    ModelError,
-    UnsuitableModel,
-    check,
-)
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.records import Manifest
 
 OLD = "2227ac38c9f16105cb0412e7cab4759978a8fd90"
 # A model of the hub that we do not know, and one of which we know it all.
@@ -29,9 +25,16 @@ PINNED = replace(BLIP_LARGE, files=(File("vocab.txt", 16),))
 def record(store, checkpoint, revision) -> None:
     """As the end of a download into our own cache does."""
     files = (File("vocab.txt", 16, "0" * 64),)
-    manifest.write(
+    records.write(
         store.hub, Manifest(checkpoint.repository, checkpoint.family, revision, "mit", files)
     )
+
+
+@contextlib.contextmanager
+def raises(fault, match=None):
+    with pytest.raises(CheckpointError, match=match) as caught:
+        yield caught
+    assert caught.value.fault is fault
 
 
 def commands(error):
@@ -41,26 +44,26 @@ def commands(error):
 def test_a_pinned_revision_is_found_in_either_cache_and_ours_comes_first(store):
     theirs = write_blip(snapshot(store.user_cache, PINNED.repository, PINNED.revision))
     own = write_blip(snapshot(store.hub, PINNED.repository, PINNED.revision))
-    assert store.locate(PINNED) == theirs
+    assert store.locate(PINNED).folder == theirs
     record(store, PINNED, PINNED.revision)
-    assert store.locate(PINNED) == own
+    assert store.locate(PINNED).folder == own
 
 
 def test_another_revision_serves_where_the_pinned_one_is_not(store):
     some = write_blip(snapshot(store.user_cache, PINNED.repository, "0" * 40))
-    assert store.locate(PINNED) == some
+    assert store.locate(PINNED).folder == some
     main = write_blip(snapshot(store.user_cache, PINNED.repository, OLD))
     point_main_at(store.user_cache, PINNED.repository, OLD)
-    assert store.locate(PINNED) == main
+    assert store.locate(PINNED).folder == main
     pinned = write_blip(snapshot(store.user_cache, PINNED.repository, PINNED.revision))
-    assert store.locate(PINNED) == pinned
+    assert store.locate(PINNED).folder == pinned
 
 
 def test_an_unknown_id_is_found_at_main(store):
     write_blip(snapshot(store.user_cache, "org/blip", "0" * 40))
     main = write_blip(snapshot(store.user_cache, "org/blip", OLD))
     point_main_at(store.user_cache, "org/blip", OLD)
-    assert store.locate(UNKNOWN) == main
+    assert store.locate(UNKNOWN).folder == main
 
 
 def test_an_incomplete_copy_is_passed_over_for_a_whole_one(store):
@@ -68,7 +71,7 @@ def test_an_incomplete_copy_is_passed_over_for_a_whole_one(store):
     record(store, PINNED, PINNED.revision)
     (cut / "model.safetensors").unlink()
     whole = write_blip(snapshot(store.user_cache, PINNED.repository, PINNED.revision))
-    assert store.locate(PINNED) == whole
+    assert store.locate(PINNED).folder == whole
 
 
 def test_files_that_are_links_into_blobs_are_followed(store):
@@ -77,16 +80,14 @@ def test_files_that_are_links_into_blobs_are_followed(store):
     blob.parent.mkdir()
     (folder / "model.safetensors").rename(blob)
     (folder / "model.safetensors").symlink_to(blob)
-    assert store.locate(UNKNOWN) == folder
+    assert store.locate(UNKNOWN).folder == folder
     blob.unlink()
-    with pytest.raises(
-        MissingModel, match=r"model.safetensors or model.fp16.safetensors is missing"
-    ):
+    with raises(Fault.MISSING, match=r"model.safetensors or model.fp16.safetensors is missing"):
         store.locate(UNKNOWN)
 
 
 def test_what_is_nowhere_is_missing_and_the_command_fetches_it(store):
-    with pytest.raises(MissingModel) as caught:
+    with raises(Fault.MISSING) as caught:
         store.locate(SDXL_BASE)
     assert str(caught.value).splitlines()[0] == (
         "stabilityai/stable-diffusion-xl-base-1.0"
@@ -98,7 +99,7 @@ def test_what_is_nowhere_is_missing_and_the_command_fetches_it(store):
 
 
 def test_for_an_unknown_id_the_caches_that_were_searched_are_named(store):
-    with pytest.raises(MissingModel) as caught:
+    with raises(Fault.MISSING) as caught:
         store.locate(UNKNOWN)
     message = str(caught.value)
     assert message.startswith(
@@ -115,7 +116,7 @@ def test_an_incomplete_copy_is_completed_by_the_same_command(store, cache):
     if cache == "ours":
         record(store, BLIP_LARGE, BLIP_LARGE.revision)
     (folder / "model.safetensors").unlink()
-    with pytest.raises(MissingModel, match="is missing. To fetch what is missing:") as caught:
+    with raises(Fault.MISSING, match="is missing. To fetch what is missing:") as caught:
         store.locate(BLIP_LARGE)
     assert commands(caught) == [["scripts/download_models", "--captioner", BLIP_LARGE.name]]
 
@@ -123,7 +124,7 @@ def test_an_incomplete_copy_is_completed_by_the_same_command(store, cache):
 def test_a_damaged_file_is_mended_by_the_same_command(store):
     folder = write_blip(snapshot(store.user_cache, BLIP_LARGE.repository, OLD))
     write(folder / "model.safetensors", b"")
-    with pytest.raises(DamagedModel) as caught:
+    with raises(Fault.DAMAGED) as caught:
         store.locate(BLIP_LARGE)
     assert str(caught.value) == (
         f"{folder}/model.safetensors is empty. To fetch that file again:\n"
@@ -136,26 +137,26 @@ def test_damage_is_told_rather_than_incompleteness(store):
     (cut / "vocab.txt").unlink()
     record(store, UNKNOWN, OLD)
     write(snapshot(store.user_cache, "org/blip", OLD) / "config.json", b"")
-    with pytest.raises(DamagedModel, match=r"config.json is empty"):
+    with raises(Fault.DAMAGED, match=r"config.json is empty"):
         store.locate(UNKNOWN)
 
 
 def test_of_an_unknown_id_only_the_recorded_commit_counts(store):
     newer = write_blip(snapshot(store.user_cache, "org/blip", "9" * 40))
-    assert store.locate(UNKNOWN) == newer
+    assert store.locate(UNKNOWN).folder == newer
     record(store, UNKNOWN, OLD)
-    with pytest.raises(MissingModel):
+    with raises(Fault.MISSING):
         store.locate(UNKNOWN)
     recorded = write_blip(snapshot(store.user_cache, "org/blip", OLD))
-    assert store.locate(UNKNOWN) == recorded
+    assert store.locate(UNKNOWN).folder == recorded
 
 
 def test_recorded_sizes_are_checked_of_what_was_downloaded(store):
     ours = write_blip(snapshot(store.hub, "org/blip", OLD))
     record(store, UNKNOWN, OLD)
-    assert store.locate(UNKNOWN) == ours
+    assert store.locate(UNKNOWN).folder == ours
     write(ours / "vocab.txt", b"[PAD]\nred\nhou")
-    with pytest.raises(DamagedModel, match=r"vocab.txt has 13 bytes instead of 16"):
+    with raises(Fault.DAMAGED, match=r"vocab.txt has 13 bytes instead of 16"):
         store.locate(UNKNOWN)
 
 
@@ -164,19 +165,19 @@ def test_recorded_sizes_are_checked_at_the_pinned_revision_only(store):
     old = write_blip(snapshot(store.user_cache, PINNED.repository, OLD))
     for folder in (pinned, old):
         write(folder / "vocab.txt", b"[PAD]\nred\nhou")
-    check(PINNED, old)
-    with pytest.raises(DamagedModel, match=r"vocab.txt has 13 bytes instead of 16"):
-        check(PINNED, pinned)
+    LocalCheckpoint.open(PINNED, old)
+    with raises(Fault.DAMAGED, match=r"vocab.txt has 13 bytes instead of 16"):
+        LocalCheckpoint.open(PINNED, pinned)
 
 
 def test_the_demo_is_restored_from_git(store):
-    with pytest.raises(MissingModel, match=r"config.json is missing. To restore it:") as caught:
+    with raises(Fault.MISSING, match=r"config.json is missing. To restore it:") as caught:
         store.locate(DEMO_CAPTIONER)
     assert commands(caught) == [["git", "checkout", "--", "models_cache/demo"]]
     folder = write_blip(store.folder / "demo" / "captioner")
-    assert store.locate(DEMO_CAPTIONER) == folder
+    assert store.locate(DEMO_CAPTIONER).folder == folder
     write(folder / "vocab.txt", b"")
-    with pytest.raises(DamagedModel, match=r"vocab.txt is empty. To restore it:") as caught:
+    with raises(Fault.DAMAGED, match=r"vocab.txt is empty. To restore it:") as caught:
         store.locate(DEMO_CAPTIONER)
     assert commands(caught) == [["git", "checkout", "--", "models_cache/demo"]]
 
@@ -184,16 +185,16 @@ def test_the_demo_is_restored_from_git(store):
 def test_in_a_folder_of_the_users_own_the_file_is_for_the_user_to_mend(store, tmp_path):
     folder = write_sdxl(tmp_path / "my model")
     checkpoint = store.named(str(folder), Family.SDXL)
-    assert store.locate(checkpoint) == folder
+    assert store.locate(checkpoint).folder == folder
     write(folder / "vae" / "config.json", b"{")
-    with pytest.raises(DamagedModel) as caught:
+    with raises(Fault.DAMAGED) as caught:
         store.locate(checkpoint)
     assert str(caught.value) == (
         f"{folder}/vae/config.json is not valid JSON."
         " Replace it with a whole copy, or name another folder."
     )
     (folder / "vae" / "config.json").unlink()
-    with pytest.raises(MissingModel) as caught:
+    with raises(Fault.MISSING) as caught:
         store.locate(checkpoint)
     assert str(caught.value) == (
         f"{folder}/vae/config.json is missing. Put it there, or name another folder."
@@ -202,7 +203,7 @@ def test_in_a_folder_of_the_users_own_the_file_is_for_the_user_to_mend(store, tm
 
 def test_a_folder_of_another_family_is_refused(store, tmp_path):
     folder = write_sdxl(tmp_path / "sdxl")
-    with pytest.raises(UnsuitableModel, match=r"family, not BLIP .*\. Name another folder or hub"):
+    with raises(Fault.UNSUITABLE, match=r"family, not BLIP .*\. Name another folder or hub"):
         store.locate(store.named(str(folder), Family.BLIP))
 
 
@@ -211,7 +212,7 @@ def test_a_file_that_cannot_be_read_is_damaged(store, tmp_path, monkeypatch):
     # The tests may run as root, whom no permission stops.
     denied = PermissionError(13, "Permission denied", str(folder / "config.json"))
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(denied))
-    with pytest.raises(DamagedModel, match=r"config.json cannot be read: Permission denied\."):
+    with raises(Fault.DAMAGED, match=r"config.json cannot be read: Permission denied\."):
         store.locate(store.named(str(folder), Family.BLIP))
 
 
@@ -224,7 +225,7 @@ def test_a_folder_is_taken_before_an_id_of_the_same_name(store, tmp_path, monkey
 def test_the_demo_is_known_by_its_folder(store):
     folder = write_blip(store.folder / "demo" / "captioner")
     assert store.named(f"{folder}/", Family.BLIP) is DEMO_CAPTIONER
-    with pytest.raises(UnsuitableModel):
+    with raises(Fault.UNSUITABLE):
         store.named(str(folder), Family.SDXL)
 
 
@@ -248,26 +249,24 @@ def test_another_id_is_taken_with_defaults_that_say_little(store):
 
 
 def test_a_known_id_of_the_other_family_is_refused_before_anybody_fetches_it(store):
-    with pytest.raises(UnsuitableModel, match="of the SDXL family, not BLIP"):
+    with raises(Fault.UNSUITABLE, match="of the SDXL family, not BLIP"):
         store.named(SDXL_BASE.repository, Family.BLIP)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "/no/where", "./here", "../org/blip", "a/b/c", "a b/c"])
 def test_what_is_neither_folder_nor_id_is_missing(store, name):
-    with pytest.raises(
-        MissingModel, match=f"There is no folder {re.escape(repr(name))}, and an id"
-    ):
+    with raises(Fault.MISSING, match=f"There is no folder {re.escape(repr(name))}, and an id"):
         store.named(name, Family.BLIP)
 
 
 def test_a_name_too_long_for_a_file_is_missing(store):
-    with pytest.raises(MissingModel, match="cannot be opened: File name too long"):
+    with raises(Fault.MISSING, match="cannot be opened: File name too long"):
         store.named("x" * 300, Family.BLIP)
 
 
 def test_a_single_file_is_no_checkpoint(store, tmp_path):
     write(tmp_path / "sdxl.safetensors", b"")
-    with pytest.raises(UnsuitableModel, match=r"sdxl.safetensors is a file. Name a folder"):
+    with raises(Fault.UNSUITABLE, match=r"sdxl.safetensors is a file. Name a folder"):
         store.named(str(tmp_path / "sdxl.safetensors"), Family.SDXL)
 
 
@@ -278,14 +277,14 @@ def test_nothing_is_looked_up_in_the_network_and_nothing_is_written(store, tmp_p
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket, "socket", refuse)
     for checkpoint in (*catalog.KNOWN, UNKNOWN):
-        with pytest.raises(ModelError):
+        with pytest.raises(CheckpointError):
             store.locate(checkpoint)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_users_cache_is_where_the_environment_says_and_no_model_library_is_imported(tmp_path):
     program = (
-        "import sys; from models_cache import choice, store; print(store.Store().user_cache);"
+        "import sys; from models_cache import catalog, store; print(store.Store().user_cache);"
         "print({'torch', 'transformers', 'diffusers'} & set(sys.modules))"
     )
     run = subprocess.run(
@@ -304,5 +303,5 @@ def test_of_our_own_download_every_file_must_be_there(store):
     record(store, UNKNOWN, OLD)
     write(ours / "tokenizer.json", {"model": {}})  # instead of vocab.txt
     (ours / "vocab.txt").unlink()
-    with pytest.raises(MissingModel, match=r"vocab.txt is missing\. To fetch what is missing:"):
+    with raises(Fault.MISSING, match=r"vocab.txt is missing\. To fetch what is missing:"):
         store.locate(UNKNOWN)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from models_cache.start import CannotStart
 from tiny import tiny_blip, tiny_pipeline
 
 from captioner.blip import Blip
 from generator.sdxl import SDXL
-from models_cache.start import CannotStart
 from scripts.benchmarks import (
     captions_benchmark,
     load_benchmark,

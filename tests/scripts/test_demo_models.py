@@ -9,8 +9,9 @@ import torch
 
 from captioner.blip import Blip
 from captioner.images import read_image
-from generator.sdxl import SDXL, Defaults
+from generator.sdxl import SDXL
 from models_cache.catalog import DEMO_CAPTIONER, DEMO_GENERATOR
+from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
 from scripts.demo_models.evaluate import (
     draw_all,
@@ -27,8 +28,7 @@ from webapp import samples
 
 pytestmark = pytest.mark.demo
 
-CPU = torch.device("cpu")
-DEFAULTS = Defaults(DEMO_GENERATOR.num_inference_steps, DEMO_GENERATOR.guidance_scale)
+CPU = Placement(torch.device("cpu"))
 SCENES = held_out_scenes(20, seed=1)
 BOUND = 0.7  # of the sample's images
 BROKEN_BOUND = 0.45
@@ -37,7 +37,7 @@ GUIDED_BOUND = 0.81
 
 @pytest.fixture(scope="module")
 def blip() -> Blip:
-    return Blip.load(Store().locate(DEMO_CAPTIONER), CPU, DEMO_CAPTIONER.name)
+    return Blip.load(Store().locate(DEMO_CAPTIONER), CPU)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def by_pixels() -> ByPixels:
 @pytest.fixture
 def sdxl() -> SDXL:
     """Loaded anew for each test: some break it."""
-    return SDXL.load(Store().locate(DEMO_GENERATOR), CPU, DEMO_GENERATOR.name, DEFAULTS)
+    return SDXL.load(Store().locate(DEMO_GENERATOR), CPU)
 
 
 def test_drawn_scenes_are_captioned_word_for_word(blip):
@@ -139,14 +139,14 @@ class DropsTheSecond(DropsAnEncoder):
     [ShufflesEmbeddings, IgnoresThePrompt, StopsHalfWay, DropsTheFirst, DropsTheSecond],
 )
 def test_a_broken_pipeline_goes_red_on_meaning(sdxl, blip, broken):
-    wrong = broken(sdxl.pipeline, "broken", DEFAULTS)
+    wrong = broken(sdxl.pipeline, sdxl.info)
     assert judge_images(ByCaptioner(blip), wrong, SCENES[:12]).share_right < BROKEN_BOUND
 
 
 def test_skipped_guidance_goes_red_on_meaning(sdxl, blip):
     """It costs one image in ten, which takes a larger sample to show."""
     scenes = held_out_scenes(100, seed=0)
-    wrong = SkipsGuidance(sdxl.pipeline, "broken", DEFAULTS)
+    wrong = SkipsGuidance(sdxl.pipeline, sdxl.info)
     assert judge_images(ByCaptioner(blip), wrong, scenes).share_right < GUIDED_BOUND
     assert judge_images(ByCaptioner(blip), sdxl, scenes).share_right >= GUIDED_BOUND
 

@@ -7,8 +7,9 @@ import pytest
 from fakes import FakeSDXL
 from PIL import Image
 
-from generator.engine import MODEL_FAILED, STOPPING
+from generator.engine import MODEL_FAILED
 from generator.png import read_parameters
+from models_cache.runtime.model_thread import STOPPING
 
 KEYS = {
     "image",

@@ -1,8 +1,13 @@
 """Whether the process is sound, and whether work may be sent to it."""
 
-import pytest
+from pathlib import Path
 
-from models_cache.loading import Loading
+import pytest
+from checkpoints import unchecked
+from fakes import FakeSDXL
+
+from models_cache.catalog import Family
+from models_cache.runtime.loading import LoadProgress
 
 DRAINING = {"lookalike.draining": True}
 
@@ -32,12 +37,12 @@ def test_a_server_that_stops_is_well_but_not_ready(client):
 
 
 @pytest.fixture
-def loading(services) -> Loading:
+def loading(services) -> LoadProgress:
     """The generator is still being loaded."""
-    progress = Loading("a model", {})
+    progress = LoadProgress(unchecked(Path(), Family.SDXL, name="a model"))
     progress.total_bytes, progress.loaded_bytes, progress.stage = 100, 40, "reading the UNet"
-    services.generator._owner._is_loaded = False
-    object.__setattr__(services, "loadings", (progress,))
+    services.generator._model = None
+    object.__setattr__(services, "loading", (progress,))
     return progress
 
 
@@ -61,7 +66,7 @@ def test_the_page_shows_how_far_the_loading_is_and_takes_pictures(client, loadin
 
 
 def test_nothing_of_loading_is_left_once_models_are_warm(client, services, loading):
-    services.generator._owner._is_loaded = True
+    services.generator._model = FakeSDXL()
     assert answers(client) == ((200, "ok"), (200, "ready"))
     assert "loading" not in client.get("/").text
     assert client.get("/loading").json == {"models": []}

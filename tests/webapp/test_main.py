@@ -16,6 +16,7 @@ from PIL import Image
 from captioner.blip import Blip
 from captioner.request import CaptionRequest
 from models_cache.catalog import DEMO_CAPTIONER
+from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
 
 pytestmark = [pytest.mark.demo, pytest.mark.slow]
@@ -48,7 +49,7 @@ def test_a_picture_of_a_red_house_becomes_its_words_and_an_image_of_one(where):
     assert seen["network"] == []
     if where != "here":
         assert seen["interfaces"] == ["lo"]
-    blip = Blip.load(Store().locate(DEMO_CAPTIONER), torch.device("cpu"), "judge")
+    blip = Blip.load(Store().locate(DEMO_CAPTIONER), Placement(torch.device("cpu")))
     images = [Image.open(BytesIO(base64.b64decode(seen[key]))) for key in ("image", "api_image")]
     captions = blip.caption_batch([CaptionRequest(image.convert("RGB")) for image in images])
     assert "a red house by the sea" in captions

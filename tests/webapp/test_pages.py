@@ -6,8 +6,8 @@ from web_client import JSON, SECONDS, alert, job_of, picture, upload, value_of
 
 import captioner.engine
 from captioner import images
-from generator.engine import STOPPING
 from generator.job import Succeeded
+from models_cache.runtime.model_thread import STOPPING
 from webapp import FORM_BYTES, create_app, samples
 from webapp.job_store import JobStore
 from webapp.services import Services

@@ -8,9 +8,10 @@ from PIL import Image
 
 import captioner.engine
 import generator.engine
-from generator.engine import MODEL_FAILED, STOPPING, QueueFull
+from generator.engine import MODEL_FAILED, QueueFull
 from generator.job import Cancelled, Captioned, Captioning, Failed, Progress, Queued, Succeeded
 from generator.request import MAX_PROMPT_CHARACTERS, InvalidRequest
+from models_cache.runtime.model_thread import STOPPING
 from webapp import similar
 from webapp.job_store import JobStore
 from webapp.services import Services

@@ -1,0 +1,1 @@
+"""What a model needs while it lives in this process: a device, memory, a thread, its loading."""

@@ -1,0 +1,167 @@
+"""The device that models are on: which one, its cores, precision and memory.  [torch]"""
+
+import gc
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import wraps
+from pathlib import Path, PurePosixPath
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+import torch
+
+from models_cache.advice import CannotStart
+from models_cache.local_checkpoint import LocalCheckpoint
+
+AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
+MEMINFO = Path("/proc/meminfo")
+# Where there is no exception class for it: a CPU's allocator, CUDA itself, cuBLAS and cuDNN.
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+
+
+class OnDevice(Protocol):
+    """A model. ``device_lock`` is held while it computes; models on one device share it."""
+
+    @property
+    def device_lock(self) -> AbstractContextManager[object]: ...
+
+
+Model = TypeVar("Model", bound=OnDevice)
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class OutOfMemory(MemoryError):
+    """The device had no room. All that the failed call had taken is free again."""
+
+
+def on_device(
+    method: Callable[Concatenate[Model, Parameters], Result],
+) -> Callable[Concatenate[Model, Parameters], Result]:
+    """Makes a model's method hold the device's lock, and raise OutOfMemory if memory runs out."""
+
+    @wraps(method)
+    def locked(model: Model, /, *args: Parameters.args, **options: Parameters.kwargs) -> Result:
+        with model.device_lock:
+            return naming_out_of_memory(lambda: method(model, *args, **options))
+
+    return locked
+
+
+def naming_out_of_memory(call: Callable[[], Result]) -> Result:
+    """What ``call`` returns. Raises OutOfMemory if memory ran out, and what else it raises."""
+    try:
+        return call()
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        is_known = isinstance(error, torch.OutOfMemoryError)
+        if not is_known and not any(words in str(error) for words in OUT_OF_MEMORY):
+            raise
+        reason = str(error)
+    # Out here, since the traceback of an exception that is being handled holds the tensors of
+    # every frame that it went through, and none of them could be freed.
+    free()
+    raise OutOfMemory(reason)
+
+
+def free() -> None:
+    """Gives back memory that no tensor uses any more."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """The memory that could be allocated now; None if the system does not tell."""
+    if device.type == "cuda":
+        held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + held)
+    if not MEMINFO.exists():
+        return None
+    fields = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
+    return 1024 * int(fields["MemAvailable"].split()[0])
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` is the first CUDA device, or the CPU if there is none. Raises CannotStart.
+
+    Computes from then on with no more threads than this process has cores: torch counts the
+    machine's, of which a container may have a few. Two threads with a quota of one core took twice
+    as long as one.
+    """
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    known = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    if name not in known and (name != "cuda" or len(known) == 1):
+        raise CannotStart(f"--device {name}: this machine has {', '.join(known)}")
+    return torch.device(name)
+
+
+def dtype_on(device: torch.device) -> torch.dtype:
+    """Half precision on CUDA, fp32 on a CPU."""
+    return torch.float16 if device.type == "cuda" else torch.float32
+
+
+def vae_dtype(checkpoint: LocalCheckpoint, device: torch.device) -> torch.dtype:
+    """The precision of SDXL's VAE: it overflows in fp16 and says so; bf16 has fp32's range."""
+    dtype = dtype_on(device)
+    if dtype is torch.float32 or not checkpoint.config("vae").get("force_upcast", True):
+        return dtype
+    has_bf16 = torch.cuda.get_device_capability(device) >= AMPERE
+    return torch.bfloat16 if has_bf16 else torch.float32
+
+
+def usable_cores(root: Path = Path("/")) -> int:
+    """The cores that this process is bound to, or fewer if its control groups have a quota.
+
+    Part of a core does not count: with one and a half, two threads took 1.3 times as long for an
+    image as one. ``root`` is where /proc and /sys are looked for.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        bound = len(os.sched_getaffinity(0))
+    else:
+        bound = os.cpu_count() or 1
+    return min([bound, *(max(1, int(quota)) for quota in _quotas(root))])
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """In cores, of the control groups that this process is in and of those around them."""
+    try:
+        own = (root / "proc/self/cgroup").read_text("utf-8", "replace")
+        mounts = (root / "proc/self/mountinfo").read_text("utf-8", "replace")
+    except OSError:  # no Linux
+        return
+    for mount in mounts.splitlines():
+        before, _, after = mount.partition(" - ")
+        _, _, _, top, point = before.split()[:5]
+        kind, _, options = after.split()[:3]
+        if kind == "cgroup2":
+            controller, files = "", ["cpu.max"]
+        elif kind == "cgroup" and "cpu" in options.split(","):
+            controller, files = "cpu", ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+        else:
+            continue
+        group = _own_group(own, controller)
+        # A mount shows the groups from ``top`` on: in a container often no more than its own.
+        inside = group.relative_to(top) if group.is_relative_to(top) else PurePosixPath()
+        for folder in (inside, *inside.parents):
+            yield from _quota([root / point.lstrip("/") / folder / file for file in files])
+
+
+def _own_group(own: str, controller: str) -> PurePosixPath:
+    """From lines like ``4:cpu,cpuacct:/docker/ab`` and, of version 2, ``0::/system.slice``."""
+    for line in own.splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return PurePosixPath(path)
+    return PurePosixPath("/")
+
+
+def _quota(files: list[Path]) -> Iterator[float]:
+    """From ``150000 100000``, microseconds in each period; ``max`` and ``-1`` are no quota."""
+    try:
+        words = [word for file in files for word in file.read_text("ascii", "replace").split()]
+    except OSError:  # the group at the top has none, and a container may hide those around it
+        return
+    if len(words) == 2 and all(word.isdecimal() for word in words) and int(words[1]):
+        yield int(words[0]) / int(words[1])

@@ -1,0 +1,123 @@
+"""The one thread that owns a model: it loads the model, then runs its engine's steps."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from threading import Condition, Thread
+from typing import Generic, TypeVar
+
+from models_cache.runtime.loading import OtherModelFailed
+
+log = logging.getLogger(__name__)
+
+STOPPING = "The server is stopping: try again in a minute."
+
+Model = TypeVar("Model")
+
+
+class EngineClosed(Exception):
+    """The engine takes no more work; the sentence says why, for the client."""
+
+    def __init__(self, reason: str = STOPPING) -> None:
+        super().__init__(reason)
+
+
+class ModelThread(ABC, Generic[Model]):
+    """What both engines share: loading and running one model, and closing.
+
+    ``start`` makes the thread; tests call ``step`` by hand. What threads share is guarded by
+    ``_changed``, which is notified of all that the thread may wait for.
+    """
+
+    def __init__(self, name: str, model: Model | None) -> None:
+        self.name = name
+        self._model = model
+        self._thread: Thread | None = None
+        self._changed = Condition()
+        self._closed = False
+        self._reason = STOPPING
+
+    @abstractmethod
+    def step(self) -> None:
+        """Does a piece of the work, on the thread that owns the model."""
+
+    @abstractmethod
+    def _has_work(self) -> bool:
+        """Called under the lock."""
+
+    @abstractmethod
+    def _fail_all(self) -> None:
+        """Fails all that waits, with ``_reason``."""
+
+    @property
+    def model(self) -> Model:
+        assert self._model is not None, "the model is not loaded yet"
+        return self._model
+
+    def start(
+        self,
+        load: Callable[[], Model] | None = None,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Makes the thread that owns the model and calls ``load`` first: requests wait for that.
+
+        If ``load`` fails, so does every request, and ``on_failure`` is called, on that thread.
+        """
+        work = (lambda: self._load_and_run(load, on_failure)) if load else self.run
+        self._thread = Thread(target=work, name=self.name)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the thread runs and its model is loaded."""
+        return self._model is not None and self.is_alive
+
+    def end(self, reason: str) -> None:
+        """Closes at once. Every waiting request, and every later one, fails with ``reason``."""
+        with self._changed:
+            self._closed = True
+            self._reason = reason
+            self._changed.notify_all()
+        self._fail_all()
+
+    def close(self) -> None:
+        """Takes nothing more, ends after the step in progress, and fails what is left."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        self._fail_all()
+
+    def run(self) -> None:
+        """Steps until closed. However it ends, no request is left waiting."""
+        try:
+            while self._wait_for_work():
+                self.step()
+        finally:
+            self.end(self._reason)
+
+    def _load_and_run(self, load: Callable[[], Model], on_failure: Callable[[], None]) -> None:
+        try:
+            self._model = load()
+        except Exception as error:
+            if not isinstance(error, OtherModelFailed):  # whose own thread says why
+                log.exception("the %s could not be loaded", self.name)
+            self.end(f"The {self.name} could not be loaded: the server's log says why.")
+            on_failure()
+            return
+        self.run()
+
+    def _wait_for_work(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._has_work())
+            return not self._closed
+
+    def _check_open(self) -> None:
+        """Under the lock. Raises EngineClosed."""
+        if self._closed:
+            raise EngineClosed(self._reason)

@@ -1,0 +1,86 @@
+"""Weights that wait in host memory and are on the device only while they are used.  [torch]
+
+accelerate's ``cpu_offload_with_hook`` does the same, but copies the weights back to the host each
+time, where they already are, and to memory that is not pinned. Weights do not change here: coming
+in is one copy, at the full speed of the bus, and leaving is none.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where a module keeps one of its tensors."""
+
+    holder: dict[str, torch.Tensor | None]
+    name: str
+    host: torch.Tensor
+
+
+class Offload:
+    """A context manager: inside it, the modules' weights are on ``device``.
+
+    It can be entered again, though not from within, and only by the thread that owns the modules.
+    """
+
+    def __init__(self, modules: list[nn.Module], device: torch.device) -> None:
+        self.device = device
+        self._slots = list(_slots(modules, device))
+
+    def __enter__(self) -> None:
+        try:
+            self._come()
+        except BaseException:
+            # Python calls no __exit__ then, and half of the weights would stay where room is short.
+            self._leave()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+    def _come(self) -> None:
+        # By identity: what modules share comes in once, and is shared there too.
+        here: dict[int, torch.Tensor] = {}
+        for slot in self._slots:
+            if id(slot.host) not in here:
+                here[id(slot.host)] = _like(slot.host, self.device)
+            slot.holder[slot.name] = here[id(slot.host)]
+
+    def _leave(self) -> None:
+        for slot in self._slots:
+            slot.holder[slot.name] = slot.host
+
+
+def _slots(modules: list[nn.Module], device: torch.device) -> Iterator[Slot]:
+    """Puts every tensor into host memory, one by one: nothing is there twice for long."""
+    offloaded: set[int] = set()
+    for module in (part for each in modules for part in each.modules()):
+        for holder in (module._parameters, module._buffers):
+            for name, tensor in holder.items():
+                if tensor is None:
+                    continue
+                if id(tensor) not in offloaded:
+                    offloaded.add(id(tensor))
+                    _pin(tensor, device)
+                yield Slot(holder, name, tensor)
+
+
+def _pin(tensor: torch.Tensor, device: torch.device) -> None:
+    """Moves the tensor's data to memory that ``device`` can read by itself."""
+    data = tensor.data.to("cpu")
+    tensor.data = data.pin_memory() if device.type == "cuda" else data
+
+
+def _like(host: torch.Tensor, device: torch.device) -> torch.Tensor:
+    moved = host.data.to(device, non_blocking=True)
+    return nn.Parameter(moved, requires_grad=False) if isinstance(host, nn.Parameter) else moved
