@@ -94,7 +94,7 @@ def run_ours(family: Family, folder: Path) -> Any:
 
 
 def run_libraries(family: Family, folder: Path) -> Any:
-    """Twice: what is filled in differs, be it drawn, or memory left as it lay (then not a number)."""
+    """Twice: what is filled in differs, be it drawn or memory left as it lay (then no number)."""
     torch.use_deterministic_algorithms(True, warn_only=True)  # fills fresh memory with NaN
     try:
         first, second = (load_plainly(family, folder) for _ in range(2))
