@@ -9,7 +9,7 @@ if sys.argv[:1] == ["-m"]:  # run, not imported: what follows takes seconds, and
 
 from flask import Flask
 
-from webapp import errors, generate_image, guards, health, jobs, pages, samples
+from webapp import errors, examples, generate_image, guards, health, jobs, pages
 from webapp.form_request import FormRequest
 from webapp.services import Services
 from webapp.settings import Settings
@@ -29,7 +29,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
         MAX_FORM_PARTS=16,
     )
     app.extensions["services"] = services
-    app.jinja_env.globals["sample_file"] = samples.file_name
+    app.jinja_env.globals["example_file"] = examples.file_name
     guards.init_app(app)
     errors.init_app(app)
     for module in (pages, jobs, generate_image, health):

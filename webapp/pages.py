@@ -10,7 +10,7 @@ from captioner.heif import open_heif
 from captioner.images import InvalidImage, jpeg_bytes, open_image
 from generator.engine import EngineClosed, QueueFull
 from generator.request import InvalidRequest
-from webapp import samples, similar
+from webapp import examples, similar
 from webapp.errors import answer, finished, sentence, wants_json
 from webapp.services import services
 from webapp.wishes import drop_blanks, parse_wishes
@@ -36,7 +36,7 @@ def upload() -> Response:
         image = encoded.read(MAX_WAITING_SIDE)
         original = jpeg_bytes(image)
     fields = request.form.to_dict()
-    fields.pop("sample", None)
+    fields.pop("example", None)
     job = similar.start(services(), image, parse_wishes(drop_blanks(fields)))
     services().jobs.add(job, original)
     response: Response = redirect(url_for("jobs.show", job_id=job.id), 303)  # type: ignore[assignment]
@@ -44,9 +44,9 @@ def upload() -> Response:
 
 
 def uploaded_bytes() -> bytes:
-    """The file of the form, or the sample whose button was pressed. Raises InvalidImage."""
-    if sample := request.form.get("sample"):
-        return samples.read(sample)
+    """The file of the form, or the example whose button was pressed. Raises InvalidImage."""
+    if example := request.form.get("example"):
+        return examples.read(example)
     file = request.files.get("image")
     if file is None or not file.filename:
         raise InvalidImage("No picture was chosen: choose a file first.")
@@ -61,7 +61,7 @@ def form(error: str | None = None) -> str:
         info=services().generator.model.info,
         loadings=services().unfinished_loadings,
         knows_photos=services().knows_photos,
-        samples=[] if services().knows_photos else samples.names(),
+        examples=[] if services().knows_photos else examples.names(),
         fields=typed_fields(),
         reads_heic=open_heif is not None,
     )

@@ -76,7 +76,7 @@ def test_the_page_works_without_javascript(chromium: Browser, site: Site):
     context.close()
 
 
-def test_a_sample_is_one_click(page: Page, site: Site):
+def test_an_example_is_one_click(page: Page, site: Site):
     page.goto(site.url)
     page.click("img[alt='a red house by the sea']")
     expect(page.locator("img.result")).to_be_visible()
@@ -173,7 +173,7 @@ def evil_url(site: Site) -> Iterator[str]:
             self.wfile.write(
                 f"""<img src="{site.url}/generate-image?prompt=stolen">
                 <form method=post enctype="multipart/form-data" action="{site.url}/">
-                <button name=sample value="a red house by the sea">go</button></form>""".encode()
+                <button name=example value="a red house by the sea">go</button></form>""".encode()
             )
 
         def log_message(self, *arguments: object) -> None:

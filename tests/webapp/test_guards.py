@@ -144,7 +144,7 @@ def test_another_sites_page_cannot_spend_the_gpu(patient, by_hand, method, addre
         address.format(id=job.id),
         method=method,
         headers=headers,
-        data={"sample": "a red house by the sea"} if method == "POST" else None,
+        data={"example": "a red house by the sea"} if method == "POST" else None,
     )
     assert response.status_code == 403
     assert "Another site's page" in (response.json or {"error": alert(response)})["error"]

@@ -8,7 +8,7 @@ import captioner.engine
 from captioner import images
 from generator.engine import STOPPING
 from generator.job import Succeeded
-from webapp import FORM_BYTES, create_app, samples
+from webapp import FORM_BYTES, create_app, examples
 from webapp.job_store import JobStore
 from webapp.services import Services
 from webapp.settings import Settings
@@ -198,7 +198,7 @@ BODIES_WITHOUT_A_PICTURE = [
     (picture(), MULTIPART),
     (picture(), "application/x-www-form-urlencoded"),
     (b"image=%FF%00&\xff=\xff", "application/x-www-form-urlencoded"),
-    (b"sample", "application/x-www-form-urlencoded"),
+    (b"example", "application/x-www-form-urlencoded"),
     (picture(), "image/png"),
     (b"[" * 10_000, "application/json"),
     (b"x", "multipart/form-data; boundary=x; charset=no-such"),
@@ -273,27 +273,27 @@ def test_a_program_that_asks_for_json_gets_its_errors_as_json(patient):
     assert patient.post("/", headers=JSON).json == {"error": NO_FILE, "field": None}
 
 
-def test_a_sample_is_captioned_like_an_upload(client, services):
-    assert samples.names()
-    for name in samples.names():
+def test_an_example_is_captioned_like_an_upload(client, services):
+    assert examples.names()
+    for name in examples.names():
         assert f'value="{name}"' in client.get("/").text
-        job = job_of(services, client.post("/", data={"sample": name}))
+        job = job_of(services, client.post("/", data={"example": name}))
         assert job.wait(SECONDS)
 
 
-def test_every_sample_has_a_button_and_its_picture_can_be_had(client):
+def test_every_example_has_a_button_and_its_picture_can_be_had(client):
     page = client.get("/").text
-    for name in samples.names():
-        address = f"/static/samples/{samples.file_name(name)}"
+    for name in examples.names():
+        address = f"/static/examples/{examples.file_name(name)}"
         assert address in page
         with client.get(address) as response:
             assert response.mimetype == "image/png"
 
 
-def test_samples_are_for_the_demo_models_alone(client, patient):
+def test_examples_are_for_the_demo_models_alone(client, patient):
     assert "drawn scenes like these, not photos" in client.get("/").text
     assert "drawn scenes" not in patient.get("/").text
-    assert 'name="sample"' not in patient.get("/").text
+    assert 'name="example"' not in patient.get("/").text
 
 
 @pytest.mark.parametrize(
@@ -309,9 +309,9 @@ def test_samples_are_for_the_demo_models_alone(client, patient):
         "<b>",
     ],
 )
-def test_a_sample_that_is_none_of_ours_is_refused_and_no_path_is_made_of_it(patient, name):
-    response = patient.post("/", data={"sample": name})
-    assert_form_again(response, 400, "There is no such sample: choose one of those shown.")
+def test_an_example_that_is_none_of_ours_is_refused_and_no_path_is_made_of_it(patient, name):
+    response = patient.post("/", data={"example": name})
+    assert_form_again(response, 400, "There is no such example: choose one of those shown.")
 
 
 def test_a_caption_of_markup_is_text(by_hand):

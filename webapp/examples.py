@@ -4,7 +4,7 @@ from pathlib import Path
 
 from captioner.images import InvalidImage
 
-FOLDER = Path(__file__).parent / "static" / "samples"
+FOLDER = Path(__file__).parent / "static" / "examples"
 
 
 def names() -> list[str]:
@@ -19,5 +19,5 @@ def file_name(name: str) -> str:
 def read(name: str) -> bytes:
     """Raises InvalidImage for a name that is none of ours: no path is made of it."""
     if name not in names():
-        raise InvalidImage("There is no such sample: choose one of those shown.")
+        raise InvalidImage("There is no such example: choose one of those shown.")
     return (FOLDER / file_name(name)).read_bytes()
