@@ -24,7 +24,7 @@ from models_cache.flags import EPILOG, add_model_flags
 from models_cache.layout import WrongCheckpoint
 from models_cache.start import CannotStart, choose_for, place_models
 
-WISHES = ("negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed")
+PARAMETERS = ("negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,9 +51,9 @@ def _serve(parser: argparse.ArgumentParser, options: argparse.Namespace, output:
     checkpoint = located.checkpoint
     defaults = Defaults(checkpoint.num_inference_steps, checkpoint.guidance_scale)
     try:
-        wishes = {name: getattr(options, name) for name in WISHES}
+        parameters = {name: getattr(options, name) for name in PARAMETERS}
         info = read_model_info(located.folder, checkpoint.name, defaults)
-        request = info.request(options.prompt, **wishes)
+        request = info.request(options.prompt, **parameters)
         check_weights(located.folder)
     except (InvalidRequest, WrongCheckpoint) as error:
         parser.error(str(error))
@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a .png, .jpg or .webp; - is standard output, as a PNG",
     )
-    for name in WISHES:
+    for name in PARAMETERS:
         kind = {"negative_prompt": str, "guidance_scale": float}.get(name, int)
         parser.add_argument("--" + name.replace("_", "-"), type=kind)
     add_model_flags(parser, os.environ, [Family.SDXL])

@@ -39,11 +39,11 @@ class ModelInfo:
     guidance_scale: float
     most_steps: int = MAX_STEPS
 
-    def request(self, prompt: str, /, **wishes: object) -> GenerationRequest:
-        """A request that this checkpoint can serve; what is not wished for takes its default.
+    def request(self, prompt: str, /, **parameters: object) -> GenerationRequest:
+        """A request that this checkpoint can serve; what is not asked for takes its default.
 
-        A wish of None is no wish, and a missing seed is drawn at random. Raises InvalidRequest for
-        a wrong value, and for a wish whose name GenerationRequest does not have.
+        None asks for the default too, and a missing seed is drawn at random. Raises InvalidRequest
+        for a wrong value, and for a parameter whose name GenerationRequest does not have.
         """
         fields: dict[str, object] = {
             "width": self.default_size,
@@ -53,7 +53,7 @@ class ModelInfo:
             "seed": secrets.randbelow(2**32),
             "negative_prompt": None,
         }
-        for name, value in wishes.items():
+        for name, value in parameters.items():
             if name not in fields:
                 raise unknown_field(name, ["prompt", *fields])
             if value is not None:

@@ -10,8 +10,8 @@ from generator.job import Failed, Job, Outcome, Succeeded
 from generator.model_info import ModelInfo
 from generator.png import png_bytes
 from generator.request import GenerationRequest, InvalidRequest
+from webapp.parameters import parse_parameters, parse_query
 from webapp.services import services
-from webapp.wishes import parse_query, parse_wishes
 
 bp = Blueprint("generate_image", __name__)
 
@@ -37,10 +37,10 @@ def generate_image() -> Response:
 
 def parse_generate_image(fields: Mapping[str, str], info: ModelInfo) -> GenerationRequest:
     """Raises InvalidRequest."""
-    wishes = parse_wishes(fields)
-    if "prompt" not in wishes:
+    parameters = parse_parameters(fields)
+    if "prompt" not in parameters:
         raise InvalidRequest("prompt", "prompt is missing: say what to draw.")
-    return info.request(str(wishes.pop("prompt")), **wishes)
+    return info.request(str(parameters.pop("prompt")), **parameters)
 
 
 def format_generate_image(

@@ -12,8 +12,8 @@ from generator.engine import EngineClosed, QueueFull
 from generator.request import InvalidRequest
 from webapp import examples, similar
 from webapp.errors import answer, finished, sentence, wants_json
+from webapp.parameters import drop_blanks, parse_parameters
 from webapp.services import services
-from webapp.wishes import drop_blanks, parse_wishes
 
 bp = Blueprint("pages", __name__)
 
@@ -37,7 +37,7 @@ def upload() -> Response:
         original = jpeg_bytes(image)
     fields = request.form.to_dict()
     fields.pop("example", None)
-    job = similar.start(services(), image, parse_wishes(drop_blanks(fields)))
+    job = similar.start(services(), image, parse_parameters(drop_blanks(fields)))
     services().jobs.add(job, original)
     response: Response = redirect(url_for("jobs.show", job_id=job.id), 303)  # type: ignore[assignment]
     return response

@@ -18,15 +18,15 @@ CAPTION_FAILED = "The captioner failed on this picture: try another one."
 NO_ROOM = "There is not enough free memory for a caption: try again in a minute."
 
 
-def start(services: Services, image: Image.Image, wishes: Mapping[str, object]) -> Job:
+def start(services: Services, image: Image.Image, parameters: Mapping[str, object]) -> Job:
     """Returns at once; the job's log tells the rest.
 
     The place in the queue is taken first: nobody waits for a caption to be turned away. Raises
-    InvalidRequest for a wish that cannot be met, QueueFull and EngineClosed.
+    InvalidRequest for a parameter that is wrong, QueueFull and EngineClosed.
     """
-    if "prompt" in wishes:
+    if "prompt" in parameters:
         raise InvalidRequest("prompt", "prompt is the picture's caption: leave this field out.")
-    template = services.generator.model.info.request("to be captioned", **wishes)
+    template = services.generator.model.info.request("to be captioned", **parameters)
     job = services.generator.reserve()
     job.publish(Captioning())
     try:

@@ -39,8 +39,8 @@ def engine(model):
     return Engine(model)
 
 
-def ask(prompt, num_inference_steps=4, **wishes):
-    return FAKE_INFO.request(prompt, num_inference_steps=num_inference_steps, **wishes)
+def ask(prompt, num_inference_steps=4, **parameters):
+    return FAKE_INFO.request(prompt, num_inference_steps=num_inference_steps, **parameters)
 
 
 def finish(engine):
@@ -450,7 +450,7 @@ def test_the_engine_goes_on_after_faults(engine):
 
 def test_close_fails_everything_that_is_left(model):
     engine = Engine(model, max_batch_size=2)
-    done, running, waiting = (engine.submit(ask(*wish)) for wish in [("a", 1), ("b",), ("c",)])
+    done, running, waiting = (engine.submit(ask(*asked)) for asked in [("a", 1), ("b",), ("c",)])
     reserved = engine.reserve()
     cancelled = engine.submit(ask("d"))
     engine.step()

@@ -52,9 +52,10 @@ def test_both_load_in_half_precision_and_do_the_whole_job(device, folders):
 
 def paint(sdxl: SDXL, count: int, steps: int = 4, side: int | None = None) -> list[object]:
     engine = Engine(sdxl, max_batch_size=count)
-    wishes = {"num_inference_steps": steps, "width": side, "height": side}
+    parameters = {"num_inference_steps": steps, "width": side, "height": side}
     jobs = [
-        engine.submit(sdxl.info.request("a house", seed=seed, **wishes)) for seed in range(count)
+        engine.submit(sdxl.info.request("a house", seed=seed, **parameters))
+        for seed in range(count)
     ]
     while not all(job.is_finished for job in jobs):
         engine.step()

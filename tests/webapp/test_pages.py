@@ -67,7 +67,7 @@ def test_an_upload_becomes_a_caption_and_an_image(client, services):
 
 
 def test_the_options_of_the_form_reach_the_request(client, services):
-    wishes = {
+    parameters = {
         "negative_prompt": "text, café",
         "num_inference_steps": "2",
         "guidance_scale": "1.5",
@@ -75,13 +75,13 @@ def test_the_options_of_the_form_reach_the_request(client, services):
         "width": "32",
         "height": "48",
     }
-    job = job_of(services, upload(client, **wishes))
+    job = job_of(services, upload(client, **parameters))
     job.wait(SECONDS)
     request = job.request
-    assert {name: str(getattr(request, name)) for name in wishes} == wishes
+    assert {name: str(getattr(request, name)) for name in parameters} == parameters
 
 
-def test_a_blank_field_is_no_wish(client, services):
+def test_a_blank_field_takes_its_default(client, services):
     blank = dict.fromkeys(("negative_prompt", "num_inference_steps", "guidance_scale", "seed"), " ")
     job = job_of(services, upload(client, **blank))
     job.wait(SECONDS)
@@ -130,9 +130,7 @@ def test_a_file_that_is_no_picture_shows_the_form_again_with_one_sentence(
         ("negative_prompt", "x" * 3000, "negative_prompt has 3000 characters: at most 2000"),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_named_and_what_was_typed_stays(
-    patient, by_hand, field, text, sentence
-):
+def test_a_wrong_value_is_named_and_what_was_typed_stays(patient, by_hand, field, text, sentence):
     typed = {"negative_prompt": 'a "frame"', "seed": "7", field: text}
     response = upload(patient, **typed)
     assert alert(response).startswith(sentence)

@@ -60,8 +60,8 @@ def test_a_picture_becomes_a_caption_and_the_caption_an_image(by_hand):
     assert_has_room(by_hand)
 
 
-def test_wishes_reach_the_request(by_hand):
-    wishes = {
+def test_parameters_reach_the_request(by_hand):
+    parameters = {
         "negative_prompt": "text",
         "num_inference_steps": 2,
         "guidance_scale": 1.5,
@@ -69,21 +69,21 @@ def test_wishes_reach_the_request(by_hand):
         "width": 32,
         "height": 48,
     }
-    job = similar.start(by_hand, picture(), wishes)
+    job = similar.start(by_hand, picture(), parameters)
     by_hand.captioner.step()
-    assert {name: getattr(job.request, name) for name in wishes} == wishes
+    assert {name: getattr(job.request, name) for name in parameters} == parameters
 
 
-def test_a_wish_that_cannot_be_met_is_refused_before_anything_begins(by_hand):
-    for wishes in (
+def test_a_wrong_parameter_is_refused_before_anything_begins(by_hand):
+    for parameters in (
         {"width": 63},
         {"seed": "x"},
         {"colour": "red"},
         {"negative_prompt": "x" * 3000},
     ):
         with pytest.raises(InvalidRequest) as refused:
-            similar.start(by_hand, picture(), wishes)
-        assert refused.value.field in wishes
+            similar.start(by_hand, picture(), parameters)
+        assert refused.value.field in parameters
     assert_has_room(by_hand)
 
 

@@ -1,4 +1,4 @@
-"""Form fields and query parameters become what ``ModelInfo.request`` takes."""
+"""Form fields and queries become the parameters that ``ModelInfo.request`` takes."""
 
 import re
 from collections.abc import Mapping
@@ -23,16 +23,16 @@ def parse_query(query: bytes) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
-def parse_wishes(fields: Mapping[str, str]) -> dict[str, object]:
+def parse_parameters(fields: Mapping[str, str]) -> dict[str, object]:
     """Numbers where numbers belong; what is none stays text, and is refused with its name.
 
-    ``5.0`` and ``5e0`` are the whole number 5. A seed of -1 is no wish: it is drawn at random.
+    ``5.0`` and ``5e0`` are the whole number 5. A seed of -1 becomes None: it is drawn at random.
     """
     return {name: _number(name, text) for name, text in fields.items()}
 
 
 def drop_blanks(fields: Mapping[str, str]) -> dict[str, str]:
-    """A form sends every field: a blank one is no wish."""
+    """A form sends every field: a blank one is no parameter."""
     return {name: text for name, text in fields.items() if text.strip()}
 
 
