@@ -95,7 +95,7 @@ class Job:
             if not self.is_finished:
                 return True
         while self._finish_callbacks:  # none can be added any more
-            call(self._finish_callbacks.pop(0))
+            run_callback(self._finish_callbacks.pop(0))
         return True
 
     def cancel(self) -> bool:
@@ -111,7 +111,7 @@ class Job:
             if not self.is_finished:
                 self._finish_callbacks.append(callback)
                 return
-        call(callback)
+        run_callback(callback)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -179,7 +179,7 @@ class Job:
         )
 
 
-def call(callback: Callable[[], None]) -> None:
+def run_callback(callback: Callable[[], None]) -> None:
     try:
         callback()
     except Exception:  # the engine's thread, which publishes, must outlive it

@@ -38,7 +38,7 @@ class Model(Protocol):
     def denoise(self, samples: Sequence[Any]) -> Mapping[int, Exception]:
         """One step of each sample.
 
-        Raises before any sample has moved, or returns, by place, the errors of the samples whose
+        Raises before any sample has moved, or returns, by index, the errors of the samples whose
         own scheduler failed; all others have advanced.
         """
 

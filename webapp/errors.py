@@ -39,22 +39,22 @@ SENTENCES = {
 
 def init_app(app: Flask) -> None:
     for kind in STATUS:
-        app.register_error_handler(kind, answer)
-    app.register_error_handler(HTTPException, answer)
+        app.register_error_handler(kind, error_response)
+    app.register_error_handler(HTTPException, error_response)
 
 
-def answer(error: Exception) -> Response:
+def error_response(error: Exception) -> Response:
     """JSON ``{"error", "field"}`` for programs, a page for people."""
     if wants_json():
-        response = jsonify(error=sentence(error), field=getattr(error, "field", None))
+        response = jsonify(error=message_of(error), field=getattr(error, "field", None))
     elif isinstance(error, MisdirectedRequest):  # under a foreign name no page of ours has links
-        response = Response(sentence(error), mimetype="text/plain")
+        response = Response(message_of(error), mimetype="text/plain")
     else:
-        response = Response(render_template("error.html", error=sentence(error)))
-    return finished(response, error)
+        response = Response(render_template("error.html", error=message_of(error)))
+    return with_status(response, error)
 
 
-def finished(response: Response, error: Exception) -> Response:
+def with_status(response: Response, error: Exception) -> Response:
     """The response with the error's status, and when to come back where that is known."""
     response.status_code = status(error)
     if isinstance(error, HTTPException):  # Allow and the like; the body is ours
@@ -74,7 +74,7 @@ def status(error: Exception) -> int:
     return next(status for kind, status in STATUS.items() if isinstance(error, kind))
 
 
-def sentence(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """What the client is told."""
     if isinstance(error, RequestEntityTooLarge):
         unread = request.environ.get("lookalike.refusal") is not None

@@ -53,7 +53,7 @@ def check_origin() -> None:
     Another port of this host is "same-site" to a browser, and foreign to us. Programs send none
     of these headers.
     """
-    if not costs(request):
+    if not has_effect(request):
         return
     own = request.host_url.rstrip("/")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
@@ -63,7 +63,8 @@ def check_origin() -> None:
         raise Forbidden("Another site's page may not use this server.")
 
 
-def costs(request: Request) -> bool:
+def has_effect(request: Request) -> bool:
+    """Whether the request starts or cancels work, or might; others only read."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         return True
     # By the view, not by the path: one view is reached by several spellings.
@@ -78,9 +79,13 @@ def check_refusal() -> None:
 
 def check_draining() -> None:
     """A server that is about to stop finishes what it has, and takes nothing new."""
-    starts_work = costs(request) and not request.path.startswith("/jobs/")
-    if starts_work and request.environ.get("lookalike.draining"):
+    if starts_work(request) and request.environ.get("lookalike.draining"):
         raise ServiceUnavailable(STOPPING, retry_after=60)
+
+
+def starts_work(request: Request) -> bool:
+    """Whether the request may ask for an image; what has an effect on a job does not."""
+    return has_effect(request) and not request.path.startswith("/jobs/")
 
 
 def add_headers(response: Response) -> Response:

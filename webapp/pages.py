@@ -11,7 +11,7 @@ from captioner.images import InvalidImage, jpeg_bytes, open_image
 from generator.engine import EngineClosed, QueueFull
 from generator.request import InvalidRequest
 from webapp import examples, similar
-from webapp.errors import answer, finished, sentence, wants_json
+from webapp.errors import error_response, message_of, wants_json, with_status
 from webapp.parameters import drop_blanks, parse_parameters
 from webapp.services import services
 
@@ -85,5 +85,5 @@ def typed_fields() -> Mapping[str, str]:
 def form_again(error: Exception) -> Response:
     """What was typed stays; the sentence stands above it."""
     if wants_json() or isinstance(error, MisdirectedRequest):
-        return answer(error)
-    return finished(Response(form(sentence(error))), error)
+        return error_response(error)
+    return with_status(Response(form(message_of(error))), error)

@@ -24,7 +24,7 @@ class UnreadRequest(ErrorTask):  # type: ignore[misc]  # waitress has no types
     def execute(self) -> None:
         """Called by waitress on a thread of the pool."""
         error = self.request.error
-        body, mimetype = sentence(error), "text/plain; charset=utf-8"
+        body, mimetype = message_of(error), "text/plain; charset=utf-8"
         if wants_json(self.request):
             body, mimetype = json.dumps({"error": body, "field": None}), "application/json"
         content = f"{body}\n".encode()
@@ -35,7 +35,7 @@ class UnreadRequest(ErrorTask):  # type: ignore[misc]  # waitress has no types
         self.write(content)
 
 
-def sentence(error: Any) -> str:
+def message_of(error: Any) -> str:
     """What the client is told of one of waitress's errors."""
     if told := UNREAD.get(error.code):
         return told

@@ -355,7 +355,7 @@ def test_every_outcome_frees_the_place(model):
 # Faults.
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize(
     ("fault", "steps"),
     [
@@ -367,9 +367,9 @@ def test_every_outcome_frees_the_place(model):
         ("fails in decode", [0, 1, 2, 3, 4]),
     ],
 )
-def test_only_the_culprit_fails(engine, model, fault, steps, place):
+def test_only_the_culprit_fails(engine, model, fault, steps, index):
     prompts = ["a", "b"]
-    prompts.insert(place, fault)
+    prompts.insert(index, fault)
     jobs = {prompt: engine.submit(ask(prompt)) for prompt in prompts}
     finish(engine)
     culprit = jobs.pop(fault)
