@@ -1,10 +1,11 @@
-"""The fate of what was asked, from upload to image: a log of events that any thread can follow."""
+"""The fate of one request, up to its image: a log of events that any thread can follow."""
 
 import logging
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Condition
+from typing import ClassVar, Protocol
 
 from PIL import Image
 
@@ -13,20 +14,18 @@ from generator.request import GenerationRequest
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Captioning:
-    """The picture waits for its caption."""
+class Event(Protocol):
+    """An entry of a job's log, of any class; ``status`` is the job's status from then on."""
 
-
-@dataclass(frozen=True, slots=True)
-class Captioned:
-    caption: str
+    @property
+    def status(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
     """The engine has the request."""
 
+    status: ClassVar = "queued"
     request: GenerationRequest
 
 
@@ -34,6 +33,7 @@ class Queued:
 class Progress:
     """``step`` of ``num_inference_steps`` denoising steps are done; 0 when the first is to come."""
 
+    status: ClassVar = "running"
     step: int
     num_inference_steps: int
 
@@ -42,6 +42,7 @@ class Progress:
 class Succeeded:
     """``unseen_words`` are the prompt's last words, where it was longer than the encoders read."""
 
+    status: ClassVar = "succeeded"
     image: Image.Image
     unseen_words: tuple[str, ...] = ()
 
@@ -53,27 +54,17 @@ class Failed:
     ``stopped`` where nothing is wrong with what was asked: the engine has closed.
     """
 
+    status: ClassVar = "failed"
     error: str
     stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    pass
+    status: ClassVar = "cancelled"
 
 
 Outcome = Succeeded | Failed | Cancelled
-Event = Captioning | Captioned | Queued | Progress | Outcome
-
-STATUS: dict[type[Event], str] = {
-    Captioning: "captioning",
-    Captioned: "queued",
-    Queued: "queued",
-    Progress: "running",
-    Succeeded: "succeeded",
-    Failed: "failed",
-    Cancelled: "cancelled",
-}
 
 
 class Job:
@@ -128,18 +119,14 @@ class Job:
 
     @property
     def status(self) -> str:
-        """queued, captioning, running, succeeded, failed or cancelled."""
+        """The latest event's."""
         events = self.events
-        return STATUS[type(events[-1])] if events else "queued"
+        return events[-1].status if events else Queued.status
 
     @property
     def request(self) -> GenerationRequest | None:
-        """What the engine was asked for; None while there is no caption to ask with."""
+        """The request that the engine has; None for a job that is only reserved."""
         return next((event.request for event in self.events if isinstance(event, Queued)), None)
-
-    @property
-    def caption(self) -> str | None:
-        return next((event.caption for event in self.events if isinstance(event, Captioned)), None)
 
     @property
     def progress(self) -> Progress | None:

@@ -7,8 +7,6 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from werkzeug.exceptions import Conflict, ServiceUnavailable
 
 from generator.job import (
-    STATUS,
-    Captioned,
     Event,
     Failed,
     Job,
@@ -17,6 +15,7 @@ from generator.job import (
     Succeeded,
 )
 from generator.png import png_bytes
+from webapp.captioning import Captioned, caption_of
 from webapp.errors import wants_json
 from webapp.services import services
 
@@ -50,7 +49,7 @@ def format_job(job: Job) -> dict[str, object]:
     return {
         "id": job.id,
         "status": status,
-        "caption": job.caption,
+        "caption": caption_of(job),
         "prompt": generation and generation.prompt,
         "negative_prompt": generation and generation.negative_prompt,
         "seed": generation and generation.seed,
@@ -94,7 +93,7 @@ def format_events(job: Job, start: int) -> Iterator[str]:
 
 
 def format_event(number: int, event: Event) -> str:
-    data: dict[str, object] = {"status": STATUS[type(event)]}
+    data: dict[str, object] = {"status": event.status}
     match event:
         case Captioned(caption):
             data["caption"] = caption

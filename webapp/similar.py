@@ -9,8 +9,9 @@ from PIL import Image
 import captioner.engine
 import generator.engine
 from captioner.request import CaptionRequest
-from generator.job import Captioned, Captioning, Failed, Job
+from generator.job import Failed, Job
 from generator.request import GenerationRequest, InvalidRequest
+from webapp.captioning import Captioned, Captioning
 from webapp.services import Services
 
 NO_CAPTION = "The captioner has no words for this picture: try another one."

@@ -13,9 +13,10 @@ from web_client import JSON, SECONDS, alert, job_of, picture, upload
 
 import captioner.engine
 import generator.engine
-from generator.job import Captioned, Captioning, Failed, Job, Queued
+from generator.job import Failed, Job, Queued
 from generator.png import read_parameters
 from webapp import create_app
+from webapp.captioning import Captioned, Captioning
 from webapp.job_store import JobStore
 from webapp.jobs import format_events, format_job
 from webapp.services import Services

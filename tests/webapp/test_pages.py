@@ -9,6 +9,7 @@ from captioner import images
 from generator.engine import STOPPING
 from generator.job import Succeeded
 from webapp import FORM_BYTES, create_app, examples
+from webapp.captioning import caption_of
 from webapp.job_store import JobStore
 from webapp.services import Services
 from webapp.settings import Settings
@@ -61,7 +62,7 @@ def test_an_upload_is_sent_to_its_jobs_page_at_once(patient, by_hand):
 def test_an_upload_becomes_a_caption_and_an_image(client, services):
     job = job_of(services, upload(client))
     outcome = job.wait(SECONDS)
-    assert job.caption == "a picture of 20x10"
+    assert caption_of(job) == "a picture of 20x10"
     assert isinstance(outcome, Succeeded)
     assert outcome.image.size == (64, 64)
 

@@ -9,9 +9,10 @@ from PIL import Image
 import captioner.engine
 import generator.engine
 from generator.engine import MODEL_FAILED, STOPPING, QueueFull
-from generator.job import Cancelled, Captioned, Captioning, Failed, Progress, Queued, Succeeded
+from generator.job import Cancelled, Failed, Progress, Queued, Succeeded
 from generator.request import MAX_PROMPT_CHARACTERS, InvalidRequest
 from webapp import similar
+from webapp.captioning import Captioned, Captioning, caption_of
 from webapp.job_store import JobStore
 from webapp.services import Services
 
@@ -118,7 +119,7 @@ def test_a_picture_that_the_captioner_fails_on_fails_alone(by_hand, caplog):
     job = similar.start(by_hand, picture(), {})
     by_hand.captioner.step()
     assert poisoned.outcome == Failed(similar.CAPTION_FAILED)
-    assert poisoned.caption is None
+    assert caption_of(poisoned) is None
     finish(by_hand)
     assert isinstance(job.outcome, Succeeded)
     assert_has_room(by_hand)
@@ -166,7 +167,7 @@ def test_a_generator_that_fails_fails_the_job():
     services.captioner.step()
     finish(services)
     assert job.outcome == Failed(MODEL_FAILED)
-    assert job.caption == "fails in denoise"
+    assert caption_of(job) == "fails in denoise"
 
 
 def test_a_job_cancelled_before_its_caption_is_never_captioned(by_hand):
