@@ -55,7 +55,7 @@ class ModelInfo:
         }
         for name, value in parameters.items():
             if name not in fields:
-                raise unknown_field(name, ["prompt", *fields])
+                raise UnknownParameter(name, ["prompt", *fields])
             if value is not None:
                 fields[name] = value
         self._check_size("width", fields["width"])
@@ -72,10 +72,16 @@ class ModelInfo:
         if not isinstance(value, int) or value % multiple:
             raise InvalidRequest(
                 field,
-                f"{field} must be a multiple of {multiple} from {self.smallest_size} to"
+                f"must be a multiple of {multiple} from {self.smallest_size} to"
                 f" {self.largest_size} pixels.",
             )
 
 
-def unknown_field(name: str, known: list[str]) -> InvalidRequest:
-    return InvalidRequest(name[:40], f"{name[:40]!r} is not known here: use {', '.join(known)}.")
+class UnknownParameter(InvalidRequest):
+    """The message quotes the name, as a client may have sent any characters."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(name[:40], f"is not known here: use {', '.join(known)}.")
+
+    def __str__(self) -> str:
+        return f"{self.field!r} {self.problem}"

@@ -50,7 +50,8 @@ def error_response(error: Exception) -> Response:
     elif isinstance(error, MisdirectedRequest):  # under a foreign name no page of ours has links
         response = Response(message_of(error), mimetype="text/plain")
     else:
-        response = Response(render_template("error.html", error=message_of(error)))
+        page = render_template("error.html", error=message_of(error), status=status(error))
+        response = Response(page)
     return with_status(response, error)
 
 

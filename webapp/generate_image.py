@@ -39,7 +39,7 @@ def parse_generate_image(fields: Mapping[str, str], info: ModelInfo) -> Generati
     """Raises InvalidRequest."""
     parameters = parse_parameters(fields)
     if "prompt" not in parameters:
-        raise InvalidRequest("prompt", "prompt is missing: say what to draw.")
+        raise InvalidRequest("prompt", "is missing: say what to draw.")
     return info.request(str(parameters.pop("prompt")), **parameters)
 
 

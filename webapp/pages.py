@@ -17,6 +17,14 @@ from webapp.services import services
 
 bp = Blueprint("pages", __name__)
 
+# What the page calls the parameters that its form has.
+LABELS = {
+    "negative_prompt": "Avoid",
+    "num_inference_steps": "Steps",
+    "guidance_scale": "Guidance",
+    "seed": "Seed",
+}
+
 # Pixels. No captioner looks at more than a few hundred.
 MAX_WAITING_SIDE = 2048
 
@@ -63,6 +71,7 @@ def form(error: str | None = None) -> str:
         knows_photos=services().knows_photos,
         examples=[] if services().knows_photos else examples.names(),
         fields=typed_fields(),
+        labels=LABELS,
         reads_heic=open_heif is not None,
     )
 
@@ -86,4 +95,11 @@ def form_again(error: Exception) -> Response:
     """What was typed stays; the sentence stands above it."""
     if wants_json() or isinstance(error, MisdirectedRequest):
         return error_response(error)
-    return with_status(Response(form(message_of(error))), error)
+    return with_status(Response(form(labelled_message(error))), error)
+
+
+def labelled_message(error: Exception) -> str:
+    """The message, with a field's label in place of its name."""
+    if isinstance(error, InvalidRequest) and error.field in LABELS:
+        return f"{LABELS[error.field]} {error.problem}"
+    return message_of(error)

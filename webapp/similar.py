@@ -26,7 +26,7 @@ def start(services: Services, image: Image.Image, parameters: Mapping[str, objec
     InvalidRequest for a parameter that is wrong, QueueFull and EngineClosed.
     """
     if "prompt" in parameters:
-        raise InvalidRequest("prompt", "prompt is the picture's caption: leave this field out.")
+        raise InvalidRequest("prompt", "is the picture's caption: leave this field out.")
     template = services.generator.model.info.request("to be captioned", **parameters)
     job = services.generator.reserve()
     job.publish(Captioning())

@@ -136,6 +136,20 @@ def test_what_is_no_picture_brings_the_form_back_with_a_sentence(chromium: Brows
     page.close()
 
 
+def test_a_wrong_option_is_named_as_its_field_is_labelled(chromium: Browser, site: Site):
+    page = chromium.new_page()
+    page.goto(site.url)
+    page.set_input_files("#image", picture())
+    page.click("summary")
+    page.get_by_label("Steps").fill("many")
+    page.click("text=Make a lookalike")
+    expect(page.get_by_role("alert")).to_have_text(
+        "Steps must be a whole number from 1 to 200, not 'many'."
+    )
+    expect(page.get_by_label("Steps")).to_have_value("many")
+    page.close()
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_nothing_is_cut_off_or_scrolls_sideways(page: Page, site: Site, viewport):
     page.set_viewport_size(viewport)

@@ -97,12 +97,15 @@ def test_the_page_of_a_failed_job_shows_its_sentence(patient, job):
     response = patient.get(f"/jobs/{job.id}")
     assert response.status_code == 200
     assert alert(response) == "It <b>failed</b>."
+    assert "<title>That did not work – Lookalike</title>" in response.text
     assert "<b>failed" not in response.text
 
 
 def test_the_page_of_a_cancelled_job_says_so(patient, job):
     job.cancel()
-    assert "Cancelled." in patient.get(f"/jobs/{job.id}").text
+    page = patient.get(f"/jobs/{job.id}").text
+    assert "Cancelled." in page
+    assert "<title>Cancelled – Lookalike</title>" in page
 
 
 def test_without_scripts_the_page_looks_again_by_itself_until_the_job_ends(patient, by_hand, job):

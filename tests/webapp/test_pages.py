@@ -124,18 +124,20 @@ def test_a_file_that_is_no_picture_shows_the_form_again_with_one_sentence(
 @pytest.mark.parametrize(
     ("field", "text", "sentence"),
     [
-        ("num_inference_steps", "0", "num_inference_steps must be a whole number from 1 to 200"),
-        ("num_inference_steps", "many", "num_inference_steps must be a whole number from 1 to"),
-        ("guidance_scale", "nan", "guidance_scale must be a number from 0 to 50, not 'nan'."),
-        ("seed", "-2", "seed must be a whole number from 0 to 9223372036854775807, not -2."),
-        ("negative_prompt", "x" * 3000, "negative_prompt has 3000 characters: at most 2000"),
+        ("num_inference_steps", "0", "Steps must be a whole number from 1 to 200, not 0."),
+        ("num_inference_steps", "many", "Steps must be a whole number from 1 to 200, not 'many'."),
+        ("guidance_scale", "nan", "Guidance must be a number from 0 to 50, not 'nan'."),
+        ("seed", "-2", "Seed must be a whole number from 0 to 9223372036854775807, not -2."),
+        ("negative_prompt", "x" * 3000, "Avoid has 3000 characters: at most 2000 are allowed."),
     ],
 )
-def test_a_wrong_value_is_named_and_what_was_typed_stays(patient, by_hand, field, text, sentence):
+def test_a_wrong_value_is_told_by_its_fields_label_and_what_was_typed_stays(
+    patient, by_hand, field, text, sentence
+):
     typed = {"negative_prompt": 'a "frame"', "seed": "7", field: text}
     response = upload(patient, **typed)
-    assert alert(response).startswith(sentence)
-    assert_form_again(response, 400, alert(response))
+    assert_form_again(response, 400, sentence)
+    assert f"<label>{sentence.split()[0]}\n" in response.text
     assert {name: value_of(response, name) for name in typed} == typed
     assert "<details open>" in response.text
     assert_no_job(by_hand)
@@ -269,6 +271,9 @@ def test_a_program_that_asks_for_json_gets_its_errors_as_json(patient):
     assert response.status_code == 400
     assert response.json["field"] == "seed"
     assert response.json["error"].startswith("seed must be")
+    response = upload(patient, headers=JSON, num_inference_steps="0")
+    assert response.json["field"] == "num_inference_steps"
+    assert response.json["error"].startswith("num_inference_steps must be")
     assert patient.post("/", headers=JSON).json == {"error": NO_FILE, "field": None}
 
 
