@@ -89,12 +89,11 @@ def read_image(data: bytes) -> Image.Image:
 
 
 def jpeg_bytes(image: Image.Image, quality: int = 90) -> bytes:
-    """What was read, without metadata and at most 2048 pixels on its longer side."""
-    small = image.copy()
-    small.info = {}  # Pillow would write a comment that it found there
-    small.thumbnail((2048, 2048))
+    """What was read, without metadata."""
+    bare = image.copy()
+    bare.info = {}  # Pillow would write a comment that it found there
     file = BytesIO()
-    small.save(file, "JPEG", quality=quality)
+    bare.save(file, "JPEG", quality=quality)
     return file.getvalue()
 
 

@@ -25,8 +25,8 @@ LABELS = {
     "seed": "Seed",
 }
 
-# Pixels. No captioner looks at more than a few hundred.
-MAX_WAITING_SIDE = 2048
+# Of a picture that waits and of its copy for the page. A captioner looks at a few hundred pixels.
+MAX_KEPT_PIXELS_A_SIDE = 2048
 
 
 @bp.get("/")
@@ -40,8 +40,7 @@ def upload() -> Response:
     data = uploaded_bytes()
     encoded = open_image(data)
     with services().decoding.take(encoded.decoding_bytes):
-        # What waits for its caption is bounded in bytes too.
-        image = encoded.read(MAX_WAITING_SIDE)
+        image = encoded.read(MAX_KEPT_PIXELS_A_SIDE)
         original = jpeg_bytes(image)
     fields = request.form.to_dict()
     fields.pop("example", None)

@@ -395,6 +395,16 @@ def test_cancelling_is_nothing_that_a_link_can_do(patient, job):
     assert job.status == "captioning"
 
 
+@pytest.mark.parametrize(
+    ("size", "shrunk"),
+    [((4096, 1024), (2048, 512)), ((1, 5000), (1, 2048)), ((2048, 2048), (2048, 2048))],
+)
+def test_the_original_is_at_most_2048_pixels_on_a_side(patient, by_hand, size, shrunk):
+    job = job_of(by_hand, upload(patient, picture(*size)))
+    with Image.open(BytesIO(patient.get(f"/jobs/{job.id}/original.jpg").data)) as original:
+        assert original.size == shrunk
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_an_unknown_job_is_a_404_everywhere(patient, job, part):
     for job_id in ("0" * 32, job.id.upper(), job.id[:-1], f"{job.id}0", "None"):
