@@ -24,6 +24,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
     app = Flask(__name__)
     app.request_class = FormRequest
     app.config.update(
+        MAX_UPLOAD_MB=settings.max_upload_mb,
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=FORM_BYTES + HELD_BACK_BYTES,
         MAX_FORM_PARTS=16,

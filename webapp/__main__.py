@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import BoundedSemaphore, Event
+from threading import Event
 from typing import NoReturn
 
 from models_cache import environment
@@ -156,7 +156,6 @@ def make_services(settings: Settings, models: Models, placement: Placement) -> S
         JobStore(settings.max_stored_jobs, settings.max_stored_bytes),
         knows_photos=models.knows_photos,
         loadings=models.loadings,
-        streams=BoundedSemaphore(settings.max_streams),
     )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -80,7 +80,8 @@ def message_of(error: Exception) -> str:
     if isinstance(error, RequestEntityTooLarge):
         unread = request.environ.get("lookalike.refusal") is not None
         if unread or (request.content_length or 0) > (request.max_content_length or 0):
-            return "The upload is too large: send a picture of at most 20 MB."
+            megabytes = current_app.config["MAX_UPLOAD_MB"]
+            return f"The upload is too large: send a picture of at most {megabytes} MB."
         return "The form's fields are too many or too long: send the picture and its options alone."
     if isinstance(error, InternalServerError):
         return SENTENCES[500]

@@ -5,7 +5,6 @@ from fakes import FakeBlip
 from web_client import JSON, SECONDS, alert, job_of, picture, upload, value_of
 
 import captioner.engine
-from captioner import images
 from generator.engine import STOPPING
 from generator.job import Succeeded
 from webapp import FORM_BYTES, create_app, examples
@@ -225,11 +224,14 @@ def test_an_upload_over_the_limit_is_refused_in_our_words(patient, content_type)
 
 
 def test_a_picture_of_exactly_the_size_that_the_form_promises_is_read(by_hand):
-    assert Settings().max_upload_bytes == images.MAX_BYTES == 20 * MEBIBYTE
-    small = Settings(max_upload_bytes=len(picture()))
-    client = create_app(small, by_hand).test_client()
-    assert upload(client, negative_prompt="x" * 2000).status_code == 303
-    assert upload(client, picture() + bytes(FORM_BYTES)).status_code == 413
+    client = create_app(Settings(max_upload_mb=1), by_hand).test_client()
+    page = client.get("/").text
+    assert "up to 1 MB" in page
+    assert 'data-max-mb="1"' in page
+    largest = picture().ljust(MEBIBYTE, b"\0")
+    assert upload(client, largest, negative_prompt="x" * 2000).status_code == 303
+    response = upload(client, largest + bytes(FORM_BYTES))
+    assert_form_again(response, 413, TOO_LARGE.replace("20 MB", "1 MB"))
 
 
 def test_a_picture_with_line_ends_where_the_parser_reads_on_is_no_long_field(client):
