@@ -5,7 +5,9 @@ import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from models_cache.choice import Models
 from models_cache.flags import add_flag, add_model_flags
+from models_cache.memory import Memory
 from webapp.limits import Limits
 
 MEGABYTE = 2**20
@@ -17,11 +19,11 @@ MOST_UPLOAD_MB = Limits.held_bodies_bytes // (2 * MEGABYTE)
 class Settings:
     """Every default works on a laptop without a GPU or a network."""
 
-    models: str = "auto"  # auto, demo or full
+    models: Models = Models.AUTO
     captioner: str | None = None  # a folder or hub id; overrides the one of ``models``
     generator: str | None = None
     device: str = "auto"  # as torch names devices: cpu, cuda, cuda:1
-    memory: str = "auto"  # auto, resident or offload
+    memory: Memory = Memory.AUTO
     host: str = "127.0.0.1"  # loopback only: there are no keys yet
     port: int = 8000
     api_port: int = 5000
@@ -44,7 +46,8 @@ class Settings:
             )
         if options.port == options.api_port != 0:
             parser.error("argument --api-port: the page has this port: give each its own.")
-        return cls(**vars(options))
+        enums = {"models": Models(options.models), "memory": Memory(options.memory)}
+        return cls(**(vars(options) | enums))
 
     @property
     def max_upload_bytes(self) -> int:

@@ -4,15 +4,17 @@ from dataclasses import fields
 
 import pytest
 
+from models_cache.choice import Models
+from models_cache.memory import Memory
 from webapp.limits import Limits
 from webapp.settings import Settings, is_loopback
 
 CHOICES = [
-    ("models", "demo", "demo"),
+    ("models", "demo", Models.DEMO),
     ("captioner", "some/blip", "some/blip"),
     ("generator", "./an-sdxl", "./an-sdxl"),
     ("device", "cuda:1", "cuda:1"),
-    ("memory", "offload", "offload"),
+    ("memory", "offload", Memory.OFFLOAD),
     ("host", "::1", "::1"),
     ("port", "8080", 8080),
     ("api-port", "0", 0),
@@ -48,6 +50,7 @@ def test_there_is_no_setting_without_a_flag():
 def test_each_setting_is_a_flag(flag, text, value):
     settings = Settings.read([f"--{flag}", text], {})
     assert settings == Settings(**{flag.replace("-", "_"): value})
+    assert type(getattr(settings, flag.replace("-", "_"))) is type(value)
 
 
 @pytest.mark.parametrize(("flag", "text", "value"), CHOICES)
