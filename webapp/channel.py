@@ -18,6 +18,7 @@ from waitress.task import WSGITask
 from werkzeug.exceptions import HTTPException
 
 from webapp.body_memory import BodyMemory
+from webapp.environ import REFUSAL
 from webapp.limits import Limits
 from webapp.parser import StrictParser
 from webapp.unread_request import UnreadRequest
@@ -30,7 +31,7 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
 
     def get_environment(self) -> WSGIEnvironment:
         environ: WSGIEnvironment = super().get_environment()
-        environ["lookalike.refusal"] = self.request.refusal
+        environ[REFUSAL] = self.request.refusal
         return environ
 
 

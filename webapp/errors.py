@@ -1,8 +1,9 @@
 """Which exception is which status. Views choose the dialect; nobody is shown a traceback."""
 
 import logging
+from collections.abc import Callable
 
-from flask import Flask, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -14,6 +15,7 @@ import captioner.engine
 import generator.engine
 from captioner.images import InvalidImage
 from generator.request import InvalidRequest
+from webapp.environ import REFUSAL
 from webapp.job_store import UnknownJob
 
 log = logging.getLogger(__name__)
@@ -38,9 +40,13 @@ SENTENCES = {
 
 
 def init_app(app: Flask) -> None:
-    for kind in STATUS:
-        app.register_error_handler(kind, error_response)
-    app.register_error_handler(HTTPException, error_response)
+    handle_errors(app, error_response)
+
+
+def handle_errors(scaffold: Flask | Blueprint, handler: Callable[[Exception], Response]) -> None:
+    """Has ``handler`` answer for each kind of error that views raise."""
+    for kind in (*STATUS, HTTPException):
+        scaffold.register_error_handler(kind, handler)
 
 
 def error_response(error: Exception) -> Response:
@@ -78,7 +84,7 @@ def status(error: Exception) -> int:
 def message_of(error: Exception) -> str:
     """What the client is told."""
     if isinstance(error, RequestEntityTooLarge):
-        unread = request.environ.get("lookalike.refusal") is not None
+        unread = request.environ.get(REFUSAL) is not None
         if unread or (request.content_length or 0) > (request.max_content_length or 0):
             megabytes = current_app.config["MAX_UPLOAD_MB"]
             return f"The upload is too large: send a picture of at most {megabytes} MB."

@@ -9,6 +9,7 @@ from flask import Flask, Request, Response, request
 from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable
 
 from generator.engine import STOPPING
+from webapp.environ import DRAINING, REFUSAL
 from webapp.settings import is_loopback
 
 # A page of ours asks for nothing but what we serve, and nobody may frame it.
@@ -73,13 +74,13 @@ def has_effect(request: Request) -> bool:
 
 def check_refusal() -> None:
     """Says what the server has refused already, without reading it."""
-    if refusal := request.environ.get("lookalike.refusal"):
+    if refusal := request.environ.get(REFUSAL):
         raise refusal
 
 
 def check_draining() -> None:
     """A server that is about to stop finishes what it has, and takes nothing new."""
-    if starts_work(request) and request.environ.get("lookalike.draining"):
+    if starts_work(request) and request.environ.get(DRAINING):
         raise ServiceUnavailable(STOPPING, retry_after=60)
 
 

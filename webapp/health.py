@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, jsonify, request
 
 from models_cache.loading import Loading
+from webapp.environ import DRAINING
 from webapp.services import services
 
 bp = Blueprint("health", __name__)
@@ -17,7 +18,7 @@ def healthz() -> Response:
 @bp.get("/readyz")
 def readyz() -> Response:
     """503 also while models are loading, and while the server drains."""
-    draining = bool(request.environ.get("lookalike.draining"))
+    draining = bool(request.environ.get(DRAINING))
     unwell = "loading" if services().unfinished_loadings and not draining else "not ready"
     return _answer(services().are_ready and not draining, "ready", unwell)
 

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
-from werkzeug.exceptions import HTTPException, MisdirectedRequest, RequestEntityTooLarge
+from werkzeug.exceptions import MisdirectedRequest, RequestEntityTooLarge
 
-from captioner.engine import EngineClosed as CaptionerClosed
 from captioner.heif import open_heif
 from captioner.images import InvalidImage, jpeg_bytes, open_image
-from generator.engine import EngineClosed, QueueFull
 from generator.request import InvalidRequest
 from webapp import examples, similar
-from webapp.errors import error_response, message_of, wants_json, with_status
+from webapp.errors import error_response, handle_errors, message_of, wants_json, with_status
 from webapp.parameters import drop_blanks, parse_parameters
 from webapp.services import services
 
@@ -83,13 +81,6 @@ def typed_fields() -> Mapping[str, str]:
         return {}
 
 
-@bp.errorhandler(InvalidImage)
-@bp.errorhandler(InvalidRequest)
-@bp.errorhandler(QueueFull)
-@bp.errorhandler(EngineClosed)
-@bp.errorhandler(CaptionerClosed)
-@bp.errorhandler(MemoryError)
-@bp.errorhandler(HTTPException)
 def form_again(error: Exception) -> Response:
     """What was typed stays; the sentence stands above it."""
     if wants_json() or isinstance(error, MisdirectedRequest):
@@ -102,3 +93,6 @@ def labelled_message(error: Exception) -> str:
     if isinstance(error, InvalidRequest) and error.field in LABELS:
         return f"{LABELS[error.field]} {error.problem}"
     return message_of(error)
+
+
+handle_errors(bp, form_again)

@@ -8,11 +8,11 @@
 waitress reads requests and sends answers in one loop and calls the app in a pool of threads, so a
 slow client costs a connection and not a thread. Left alone it ends at once on SIGTERM and cuts what
 runs; here ``stop`` begins a drain. During the drain the server still listens, since clients ask for
-their results on new connections, and each request carries ``environ["lookalike.draining"]``: the
+their results on new connections, and each request carries ``environ[DRAINING]``: the
 app answers 503 to new work and goes on serving what it has.
 
 What the server itself refuses, the app is asked to say in its own words: the request comes without
-its body, and ``environ["lookalike.refusal"]`` is the ``HTTPException`` to raise. It is None for all
+its body, and ``environ[REFUSAL]`` is the ``HTTPException`` to raise. It is None for all
 others. So are refused: a body over the limit; one for which all bodies together leave no room; and
 at the end of the drain who is still without an answer. The last are asked for in the server's own
 thread, which nothing may hold up.
@@ -49,6 +49,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from generator.engine import STOPPING
 from webapp.body_memory import BodyMemory
 from webapp.channel import Channel
+from webapp.environ import DRAINING
 from webapp.limits import Limits, raise_descriptor_limit
 from webapp.listener import Listener, Shortage
 
@@ -141,7 +142,7 @@ class Server:
         self._listener.channel_class = functools.partial(Channel, memory=self._memory)
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["lookalike.draining"] = self.draining
+        environ[DRAINING] = self.draining
         return self._app(environ, start_response)
 
     @property

@@ -3,6 +3,7 @@
 import pytest
 from web_client import JSON, alert, job_of, upload
 
+from webapp import environ
 from webapp.guards import HEADERS, host_name
 
 OURS = [
@@ -201,7 +202,7 @@ def test_a_page_may_load_what_we_serve_and_run_no_script_of_its_own(patient):
     assert "http" not in policy
 
 
-DRAINING = {"lookalike.draining": True}
+DRAINING = {environ.DRAINING: True}
 STOPPING = "The server is stopping: try again in a minute."
 
 

@@ -3,8 +3,9 @@
 import pytest
 
 from models_cache.loading import Loading
+from webapp import environ
 
-DRAINING = {"lookalike.draining": True}
+DRAINING = {environ.DRAINING: True}
 
 
 def answers(client, **options):
