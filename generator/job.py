@@ -40,7 +40,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """``unseen_words`` are the prompt's last words, where it was longer than the encoders read."""
+    """``unseen_words`` are the prompt's last words, if it was longer than the encoders read."""
 
     status: ClassVar = "succeeded"
     image: Image.Image
@@ -49,9 +49,9 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """``error`` is one sentence for the one who asked.
+    """``error`` is one sentence for the client.
 
-    ``stopped`` where nothing is wrong with what was asked: the engine has closed.
+    ``stopped`` is True if nothing is wrong with the request, and the engine has closed.
     """
 
     status: ClassVar = "failed"
@@ -139,7 +139,7 @@ class Job:
         """The events from number ``start`` on, as they come, to the outcome.
 
         Yields None each time that ``patience_seconds`` pass without one, so that the caller can
-        look after whoever it follows for.
+        look whether its client is still there.
         """
         while True:
             with self._grown:

@@ -4,7 +4,7 @@ import sys
 
 from webapp import early_signals
 
-if sys.argv[:1] == ["-m"]:  # run, not imported: what follows takes seconds, and __main__ comes last
+if sys.argv[:1] == ["-m"]:  # run, not imported: the imports below take seconds, before __main__
     early_signals.end_at_once()
 
 from flask import Flask
@@ -14,9 +14,9 @@ from webapp.form_request import FormRequest
 from webapp.services import Services
 from webapp.settings import Settings
 
-# What a form may hold beside its picture.
+# For the fields of a form, beside its picture.
 FORM_BYTES = 64 * 2**10
-# werkzeug's parser holds a whole read of that size, and before it what may be half of a boundary.
+# werkzeug's form parser may hold a read of 64 KiB and, before it, what may be half of a boundary.
 HELD_BACK_BYTES = 4 * 2**10
 
 

@@ -1,4 +1,4 @@
-"""Which exception is which status. Views choose the dialect; nobody is shown a traceback."""
+"""The status and the sentence of each exception. No client is shown a traceback."""
 
 import logging
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def error_response(error: Exception) -> Response:
     """JSON ``{"error", "field"}`` for programs, a page for people."""
     if wants_json():
         response = jsonify(error=message_of(error), field=getattr(error, "field", None))
-    elif isinstance(error, MisdirectedRequest):  # under a foreign name no page of ours has links
+    elif isinstance(error, MisdirectedRequest):  # a page's links would lead to the foreign name
         response = Response(message_of(error), mimetype="text/plain")
     else:
         page = render_template("error.html", error=message_of(error), status=status(error))
@@ -62,9 +62,9 @@ def error_response(error: Exception) -> Response:
 
 
 def with_status(response: Response, error: Exception) -> Response:
-    """The response with the error's status, and when to come back where that is known."""
+    """The response with the error's status and headers, and with Retry-After if it is known."""
     response.status_code = status(error)
-    if isinstance(error, HTTPException):  # Allow and the like; the body is ours
+    if isinstance(error, HTTPException):  # such as Allow; the body is ours
         response.headers.extend(h for h in error.get_headers() if h[0] != "Content-Type")
     if isinstance(error, generator.engine.QueueFull):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
@@ -82,7 +82,7 @@ def status(error: Exception) -> int:
 
 
 def message_of(error: Exception) -> str:
-    """What the client is told."""
+    """The sentence for the client."""
     if isinstance(error, RequestEntityTooLarge):
         unread = request.environ.get(REFUSAL) is not None
         if unread or (request.content_length or 0) > (request.max_content_length or 0):
@@ -99,8 +99,8 @@ def message_of(error: Exception) -> str:
 
 
 def wants_json() -> bool:
-    """True for API addresses, and where ``Accept`` puts JSON before HTML."""
+    """True for API addresses, and if ``Accept`` prefers JSON to HTML."""
     accept = request.accept_mimetypes
-    # By the path: a method that it does not take has no view.
+    # By the path, as a request with a wrong method has no view.
     is_api = request.path.strip("/") == "generate-image"
     return is_api or accept["application/json"] > accept["text/html"]

@@ -1,4 +1,4 @@
-"""Drawn scenes to try with one click: the demo models know no others."""
+"""Drawn scenes to try with one click, for the demo models, which know no photos."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ FOLDER = Path(__file__).parent / "static" / "examples"
 
 
 def names() -> list[str]:
-    """What the scenes show, in the words of their captions."""
+    """The names of the scenes, which are their captions."""
     return [file.stem.replace("-", " ") for file in sorted(FOLDER.glob("*.png"))]
 
 
@@ -17,7 +17,7 @@ def file_name(name: str) -> str:
 
 
 def read(name: str) -> bytes:
-    """Raises InvalidImage for a name that is none of ours: no path is made of it."""
+    """The scene as a PNG. Raises InvalidImage for an unknown name, and makes no path of it."""
     if name not in names():
         raise InvalidImage("There is no such example: choose one of those shown.")
     return (FOLDER / file_name(name)).read_bytes()

@@ -1,4 +1,4 @@
-"""Is the process sound (``/healthz``), may work be sent (``/readyz``), how far is ``/loading``."""
+"""Whether the process is sound and may be sent work, and how far its models are loaded."""
 
 from flask import Blueprint, Response, jsonify, request
 
@@ -11,7 +11,7 @@ bp = Blueprint("health", __name__)
 
 @bp.get("/healthz")
 def healthz() -> Response:
-    """503 when an engine's thread has died: the process is to be restarted."""
+    """503 if an engine's thread has died: restart the process."""
     return _answer(services().are_alive, "ok", "an engine has died")
 
 
@@ -25,7 +25,7 @@ def readyz() -> Response:
 
 @bp.get("/loading")
 def loading() -> Response:
-    """How far it is, for the page: 200 also when there is nothing left to load."""
+    """The progress of loading, for the page; 200 also if there is nothing left to load."""
     response = jsonify(models=[_describe(each) for each in services().unfinished_loadings])
     response.headers["Cache-Control"] = "no-store"
     return response

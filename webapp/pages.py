@@ -1,4 +1,4 @@
-"""``/``: the form, and the upload that it makes."""
+"""``/``: the form, and the upload that it sends."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ LABELS = {
     "seed": "Seed",
 }
 
-# Of a picture that waits and of its copy for the page. A captioner looks at a few hundred pixels.
+# Of a picture that waits, and of its copy for the page. Captioners look at a few hundred.
 MAX_KEPT_PIXELS_A_SIDE = 2048
 
 
@@ -34,7 +34,7 @@ def index() -> str:
 
 @bp.post("/")
 def upload() -> Response:
-    """303 to the job's page, at once."""
+    """Starts a job; 303 to its page, at once."""
     data = uploaded_bytes()
     encoded = open_image(data)
     with services().decoding.take(encoded.decoding_bytes):
@@ -74,7 +74,7 @@ def form(error: str | None = None) -> str:
 
 
 def typed_fields() -> Mapping[str, str]:
-    """What was typed; nothing where the form is too large to be read."""
+    """The fields as typed; none if the form is too large to be read."""
     try:
         return request.form
     except RequestEntityTooLarge:
@@ -82,7 +82,7 @@ def typed_fields() -> Mapping[str, str]:
 
 
 def form_again(error: Exception) -> Response:
-    """What was typed stays; the sentence stands above it."""
+    """The form with what was typed, and the message above it."""
     if wants_json() or isinstance(error, MisdirectedRequest):
         return error_response(error)
     return with_status(Response(form(labelled_message(error))), error)

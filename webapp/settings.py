@@ -1,4 +1,4 @@
-"""What the owner of the server can choose, by flag or by environment variable."""
+"""The settings of the server's owner, by flag or by environment variable."""
 
 import argparse
 import ipaddress
@@ -11,7 +11,7 @@ from models_cache.memory import Memory
 from webapp.limits import Limits
 
 MEGABYTE = 2**20
-# A request up to twice as large is read, and what is read is held in memory.
+# A body up to twice as large is read, and held in memory.
 MOST_UPLOAD_MB = Limits.held_bodies_bytes // (2 * MEGABYTE)
 
 
@@ -33,9 +33,9 @@ class Settings:
 
     @classmethod
     def read(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> "Settings":
-        """From flags, then environment variables, then defaults.
+        """Reads flags, then environment variables, then defaults.
 
-        Prints one sentence that names the flag and exits with 2 where a value is wrong.
+        Prints one sentence that names the flag and exits with 2 if a value is wrong.
         """
         parser = _parser(environ)
         options = parser.parse_args(arguments)

@@ -22,8 +22,8 @@ NO_ROOM = "There is not enough free memory for a caption: try again in a minute.
 def start(services: Services, image: Image.Image, parameters: Mapping[str, object]) -> Job:
     """Returns at once; the job's log tells the rest.
 
-    The place in the queue is taken first: nobody waits for a caption to be turned away. Raises
-    InvalidRequest for a parameter that is wrong, QueueFull and EngineClosed.
+    Reserves a place in the queue first, so that no client waits for a caption and is then refused.
+    Raises InvalidRequest for a wrong parameter, QueueFull and EngineClosed.
     """
     if "prompt" in parameters:
         raise InvalidRequest("prompt", "is the picture's caption: leave this field out.")
@@ -41,14 +41,14 @@ def start(services: Services, image: Image.Image, parameters: Mapping[str, objec
 
 
 def _give_up(caption: "Future[str]") -> None:
-    """A job that ends early needs no caption; one that has it is not disturbed."""
+    """Cancels the caption of a job that ended early; a caption that is made stays."""
     caption.cancel()
 
 
 def _generate(
     services: Services, job: Job, template: GenerationRequest, caption: "Future[str]"
 ) -> None:
-    """On the captioner's thread, as soon as there is a caption or none to come."""
+    """Called on the captioner's thread when the caption is made, has failed or was cancelled."""
     if caption.cancelled():
         return
     if (failure := caption.exception()) is not None:
@@ -60,7 +60,7 @@ def _generate(
         return
     try:
         services.generator.submit(replace(template, prompt=caption.result()), job)
-    except InvalidRequest:  # a caption that is no prompt, as one without end
+    except InvalidRequest:  # the caption is no prompt: too long, for example
         job.publish(Failed(CAPTION_FAILED))
     except generator.engine.EngineClosed as error:
         job.publish(Failed(str(error), stopped=True))

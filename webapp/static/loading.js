@@ -19,7 +19,7 @@ function showLoading(models) {
   const stages = notice.querySelectorAll("small");
   models.forEach((model, index) => {
     bars[index].value = model.loaded_bytes;
-    // All is read, and nobody knows how long the rest takes.
+    // All is read, and how long the rest takes is not known.
     if (model.loaded_bytes === model.total_bytes) bars[index].removeAttribute("value");
     stages[index].textContent = model.stage;
   });

@@ -29,7 +29,7 @@ function take(files) {
 }
 
 input.addEventListener("change", () => show(input.files[0]));
-// Not every format that we read is one that every browser shows.
+// Browsers do not show every format that we read.
 preview.addEventListener("error", () => {
   preview.hidden = true;
   hint.hidden = false;
