@@ -6,14 +6,7 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.exceptions import Conflict, ServiceUnavailable
 
-from generator.job import (
-    Event,
-    Failed,
-    Job,
-    Progress,
-    Queued,
-    Succeeded,
-)
+from generator.job import Event, Failed, Job, Progress, Queued, Succeeded
 from generator.png import png_bytes
 from webapp.captioning import Captioned, caption_of
 from webapp.errors import wants_json

@@ -9,14 +9,7 @@ import pytest
 from fakes import FAKE_INFO
 from PIL import Image
 
-from generator.job import (
-    Cancelled,
-    Failed,
-    Job,
-    Progress,
-    Queued,
-    Succeeded,
-)
+from generator.job import Cancelled, Failed, Job, Progress, Queued, Succeeded
 
 REQUEST = FAKE_INFO.request("a red house", seed=1)
 IMAGE = Image.new("RGB", (8, 8))
