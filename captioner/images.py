@@ -14,7 +14,6 @@ from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 from captioner.colors import to_srgb
 from captioner.formats import find_format
 
-MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000
 # Rows cost too: 1 x 50,000,000 pixels took 1.1 GB and 5 s, a square of as many 0.24 GB and 0.5 s.
 MAX_SIDE = 65_535
@@ -73,8 +72,6 @@ def open_image(data: bytes) -> EncodedImage:
     """
     if not data:
         raise InvalidImage("The file is empty: choose an image and try again.")
-    if len(data) > MAX_BYTES:
-        raise InvalidImage(f"The file is over {MAX_BYTES >> 20} MB: save it smaller and try again.")
     found = find_format(data)
     if found.open is None:
         raise InvalidImage(f"The file is {found.name}: {found.advice}.")
@@ -89,12 +86,11 @@ def read_image(data: bytes) -> Image.Image:
 
 
 def jpeg_bytes(image: Image.Image, quality: int = 90) -> bytes:
-    """What was read, without metadata and at most 2048 pixels on its longer side."""
-    small = image.copy()
-    small.info = {}  # Pillow would write a comment that it found there
-    small.thumbnail((2048, 2048))
+    """What was read, without metadata."""
+    bare = image.copy()
+    bare.info = {}  # Pillow would write a comment that it found there
     file = BytesIO()
-    small.save(file, "JPEG", quality=quality)
+    bare.save(file, "JPEG", quality=quality)
     return file.getvalue()
 
 

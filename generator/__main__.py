@@ -26,7 +26,7 @@ from models_cache.runtime.device import pick_device
 from models_cache.runtime.gpu_fit import place
 from models_cache.runtime.tensors import check_weights
 
-WISHES = ("negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed")
+PARAMETERS = ("negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,8 +52,8 @@ def _serve(parser: argparse.ArgumentParser, options: argparse.Namespace, output:
         checkpoint = choice.checkpoints[Family.SDXL]
         placement = place(options.memory, [checkpoint], device)
         info = read_model_info(checkpoint)
-        wishes = {name: getattr(options, name) for name in WISHES}
-        request = info.request(options.prompt, **wishes)
+        parameters = {name: getattr(options, name) for name in PARAMETERS}
+        request = info.request(options.prompt, **parameters)
         check_weights(checkpoint, COMPONENTS)
     except CannotStart as error:
         print(f"generator: {error}", file=sys.stderr)
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="a .png, .jpg or .webp; - is standard output, as a PNG",
     )
-    for name in WISHES:
+    for name in PARAMETERS:
         kind = {"negative_prompt": str, "guidance_scale": float}.get(name, int)
         parser.add_argument("--" + name.replace("_", "-"), type=kind)
     add_model_flags(parser, os.environ, [Family.SDXL])

@@ -1,10 +1,11 @@
-"""The fate of what was asked, from upload to image: a log of events that any thread can follow."""
+"""The fate of one request, up to its image: a log of events that any thread can follow."""
 
 import logging
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from threading import Condition
+from typing import ClassVar, Protocol
 
 from PIL import Image
 
@@ -13,20 +14,18 @@ from generator.request import GenerationRequest
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Captioning:
-    """The picture waits for its caption."""
+class Event(Protocol):
+    """An entry of a job's log, of any class; ``status`` is the job's status from then on."""
 
-
-@dataclass(frozen=True, slots=True)
-class Captioned:
-    caption: str
+    @property
+    def status(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
     """The engine has the request."""
 
+    status: ClassVar = "queued"
     request: GenerationRequest
 
 
@@ -34,46 +33,38 @@ class Queued:
 class Progress:
     """``step`` of ``num_inference_steps`` denoising steps are done; 0 when the first is to come."""
 
+    status: ClassVar = "running"
     step: int
     num_inference_steps: int
 
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """``unseen_words`` are the prompt's last words, where it was longer than the encoders read."""
+    """``unseen_words`` are the prompt's last words, if it was longer than the encoders read."""
 
+    status: ClassVar = "succeeded"
     image: Image.Image
     unseen_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """``error`` is one sentence for the one who asked.
+    """``error`` is one sentence for the client.
 
-    ``stopped`` where nothing is wrong with what was asked: the engine has closed.
+    ``stopped`` is True if nothing is wrong with the request, and the engine has closed.
     """
 
+    status: ClassVar = "failed"
     error: str
     stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    pass
+    status: ClassVar = "cancelled"
 
 
 Outcome = Succeeded | Failed | Cancelled
-Event = Captioning | Captioned | Queued | Progress | Outcome
-
-STATUS: dict[type[Event], str] = {
-    Captioning: "captioning",
-    Captioned: "queued",
-    Queued: "queued",
-    Progress: "running",
-    Succeeded: "succeeded",
-    Failed: "failed",
-    Cancelled: "cancelled",
-}
 
 
 class Job:
@@ -95,7 +86,7 @@ class Job:
             if not self.is_finished:
                 return True
         while self._finish_callbacks:  # none can be added any more
-            call(self._finish_callbacks.pop(0))
+            run_callback(self._finish_callbacks.pop(0))
         return True
 
     def cancel(self) -> bool:
@@ -111,7 +102,7 @@ class Job:
             if not self.is_finished:
                 self._finish_callbacks.append(callback)
                 return
-        call(callback)
+        run_callback(callback)
 
     @property
     def events(self) -> tuple[Event, ...]:
@@ -128,18 +119,14 @@ class Job:
 
     @property
     def status(self) -> str:
-        """queued, captioning, running, succeeded, failed or cancelled."""
+        """The latest event's."""
         events = self.events
-        return STATUS[type(events[-1])] if events else "queued"
+        return events[-1].status if events else Queued.status
 
     @property
     def request(self) -> GenerationRequest | None:
-        """What the engine was asked for; None while there is no caption to ask with."""
+        """The request that the engine has; None for a job that is only reserved."""
         return next((event.request for event in self.events if isinstance(event, Queued)), None)
-
-    @property
-    def caption(self) -> str | None:
-        return next((event.caption for event in self.events if isinstance(event, Captioned)), None)
 
     @property
     def progress(self) -> Progress | None:
@@ -152,7 +139,7 @@ class Job:
         """The events from number ``start`` on, as they come, to the outcome.
 
         Yields None each time that ``patience_seconds`` pass without one, so that the caller can
-        look after whoever it follows for.
+        look whether its client is still there.
         """
         while True:
             with self._grown:
@@ -179,7 +166,7 @@ class Job:
         )
 
 
-def call(callback: Callable[[], None]) -> None:
+def run_callback(callback: Callable[[], None]) -> None:
     try:
         callback()
     except Exception:  # the engine's thread, which publishes, must outlive it

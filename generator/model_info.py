@@ -28,11 +28,11 @@ class ModelInfo:
     guidance_scale: float
     most_steps: int = MAX_STEPS
 
-    def request(self, prompt: str, /, **wishes: object) -> GenerationRequest:
-        """A request that this checkpoint can serve; what is not wished for takes its default.
+    def request(self, prompt: str, /, **parameters: object) -> GenerationRequest:
+        """A request that this checkpoint can serve; what is not asked for takes its default.
 
-        A wish of None is no wish, and a missing seed is drawn at random. Raises InvalidRequest for
-        a wrong value, and for a wish whose name GenerationRequest does not have.
+        None asks for the default too, and a missing seed is drawn at random. Raises InvalidRequest
+        for a wrong value, and for a parameter whose name GenerationRequest does not have.
         """
         fields: dict[str, object] = {
             "width": self.default_size,
@@ -42,9 +42,9 @@ class ModelInfo:
             "seed": secrets.randbelow(2**32),
             "negative_prompt": None,
         }
-        for name, value in wishes.items():
+        for name, value in parameters.items():
             if name not in fields:
-                raise unknown_field(name, ["prompt", *fields])
+                raise UnknownParameter(name, ["prompt", *fields])
             if value is not None:
                 fields[name] = value
         self._check_size("width", fields["width"])
@@ -61,10 +61,16 @@ class ModelInfo:
         if not isinstance(value, int) or value % multiple:
             raise InvalidRequest(
                 field,
-                f"{field} must be a multiple of {multiple} from {self.smallest_size} to"
+                f"must be a multiple of {multiple} from {self.smallest_size} to"
                 f" {self.largest_size} pixels.",
             )
 
 
-def unknown_field(name: str, known: list[str]) -> InvalidRequest:
-    return InvalidRequest(name[:40], f"{name[:40]!r} is not known here: use {', '.join(known)}.")
+class UnknownParameter(InvalidRequest):
+    """The message quotes the name, as a client may have sent any characters."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(name[:40], f"is not known here: use {', '.join(known)}.")
+
+    def __str__(self) -> str:
+        return f"{self.field!r} {self.problem}"

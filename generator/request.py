@@ -10,11 +10,15 @@ MAX_SEED = 2**63 - 1
 
 
 class InvalidRequest(ValueError):
-    """``field`` is wrong, and the message is one sentence that says which values are right."""
+    """``field`` is the wrong parameter's name, ``problem`` the rest of one sentence about it.
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
+    ``problem`` begins with a verb, says which values are right and ends with a full stop.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
         self.field = field
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class GenerationRequest:
     def __post_init__(self) -> None:
         check_prompt("prompt", self.prompt)
         if not self.prompt.strip():
-            raise InvalidRequest("prompt", "prompt is empty: say what to draw.")
+            raise InvalidRequest("prompt", "is empty: say what to draw.")
         if self.negative_prompt is not None:
             check_prompt("negative_prompt", self.negative_prompt)
         check_whole_number("width", self.width, 1, 2**16)
@@ -49,16 +53,16 @@ class GenerationRequest:
 
 def check_prompt(field: str, value: object) -> None:
     if not isinstance(value, str):
-        raise InvalidRequest(field, f"{field} must be text.")
+        raise InvalidRequest(field, "must be text.")
     if len(value) > MAX_PROMPT_CHARACTERS:
         raise InvalidRequest(
             field,
-            f"{field} has {len(value)} characters: at most {MAX_PROMPT_CHARACTERS} are allowed.",
+            f"has {len(value)} characters: at most {MAX_PROMPT_CHARACTERS} are allowed.",
         )
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidRequest(
             field,
-            f"{field} holds half of a surrogate pair, which is no character: send valid UTF-8.",
+            "holds half of a surrogate pair, which is no character: send valid UTF-8.",
         )
 
 
@@ -67,7 +71,7 @@ def check_whole_number(field: str, value: object, lowest: int, highest: int) -> 
     if type(value) is not int or not lowest <= value <= highest:
         raise InvalidRequest(
             field,
-            f"{field} must be a whole number from {lowest} to {highest}, not {shown(value)}.",
+            f"must be a whole number from {lowest} to {highest}, not {shown(value)}.",
         )
 
 
@@ -76,6 +80,5 @@ def check_guidance_scale(value: object) -> None:
     if type(value) not in (int, float) or not 0 <= value <= MAX_GUIDANCE_SCALE:  # type: ignore[operator]
         raise InvalidRequest(
             "guidance_scale",
-            f"guidance_scale must be a number from 0 to {MAX_GUIDANCE_SCALE:g},"
-            f" not {shown(value)}.",
+            f"must be a number from 0 to {MAX_GUIDANCE_SCALE:g}, not {shown(value)}.",
         )

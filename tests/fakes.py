@@ -68,11 +68,11 @@ class FakeSDXL:
             raise MemoryError(f"no room for {len(samples)} samples")
         self.batches.append([sample.request.prompt for sample in samples])
         errors: dict[int, Exception] = {}
-        for place, sample in enumerate(samples):
+        for index, sample in enumerate(samples):
             try:
                 self._enter("scheduler", sample)
             except RuntimeError as error:
-                errors[place] = error
+                errors[index] = error
             else:
                 sample.step_index += 1
         return errors

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 JSON = {"Accept": "application/json"}
 SECONDS = 10
+CAPTION = "a picture of 20x10"  # what the fake captioner calls the picture below
 
 
 def picture(width=20, height=10, color="green", kind="PNG", **options) -> bytes:
@@ -46,3 +47,15 @@ def value_of(response: TestResponse, field: str) -> str:
     found = re.search(rf'name="{field}"[^>]* value="([^"]*)"', response.text)
     assert found, f"the form has no {field}"
     return html.unescape(found[1])
+
+
+def assert_form_again(response, status, sentence):
+    assert response.status_code == status
+    assert alert(response) == sentence
+    assert 'type="file"' in response.text
+    assert "Retry-After" in response.headers or status not in (429, 503)
+
+
+def assert_no_job(services):
+    assert services.generator.stats().jobs == 0
+    assert not services.jobs.are_awaited()

@@ -4,19 +4,19 @@ import sys
 
 from webapp import early_signals
 
-if sys.argv[:1] == ["-m"]:  # run, not imported: what follows takes seconds, and __main__ comes last
+if sys.argv[:1] == ["-m"]:  # run, not imported: the imports below take seconds, before __main__
     early_signals.end_at_once()
 
 from flask import Flask
 
-from webapp import errors, generate_image, guards, health, jobs, pages, samples
+from webapp import errors, examples, generate_image, guards, health, jobs, pages
 from webapp.form_request import FormRequest
 from webapp.services import Services
 from webapp.settings import Settings
 
-# What a form may hold beside its picture.
+# For the fields of a form, beside its picture.
 FORM_BYTES = 64 * 2**10
-# werkzeug's parser holds a whole read of that size, and before it what may be half of a boundary.
+# werkzeug's form parser may hold a read of 64 KiB and, before it, what may be half of a boundary.
 HELD_BACK_BYTES = 4 * 2**10
 
 
@@ -24,12 +24,13 @@ def create_app(settings: Settings, services: Services) -> Flask:
     app = Flask(__name__)
     app.request_class = FormRequest
     app.config.update(
+        MAX_UPLOAD_MB=settings.max_upload_mb,
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=FORM_BYTES + HELD_BACK_BYTES,
         MAX_FORM_PARTS=16,
     )
     app.extensions["services"] = services
-    app.jinja_env.globals["sample_file"] = samples.file_name
+    app.jinja_env.globals["example_file"] = examples.file_name
     guards.init_app(app)
     errors.init_app(app)
     for module in (pages, jobs, generate_image, health):

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from threading import BoundedSemaphore, Event
+from threading import Event
 from typing import NoReturn
 
 from models_cache import environment
@@ -23,7 +23,6 @@ from generator.sdxl import SDXL
 from models_cache.advice import CannotStart
 from models_cache.catalog import Family
 from models_cache.choose import choose
-from models_cache.flags import Memory, Models
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import pick_device
 from models_cache.runtime.gpu_fit import Placement, place
@@ -83,10 +82,10 @@ def choose_models(settings: Settings) -> tuple[Checkpoints, Placement]:
     """
     device = pick_device(settings.device)
     names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
-    choice = choose(Models(settings.models), names, has_cuda=device.type == "cuda")
+    choice = choose(settings.models, names, has_cuda=device.type == "cuda")
     print(choice.reason, file=sys.stderr)
     checkpoints = choice.checkpoints
-    placement = place(Memory(settings.memory), checkpoints.values(), device)
+    placement = place(settings.memory, checkpoints.values(), device)
     check_weights(checkpoints[Family.BLIP], captioner.blip.COMPONENTS)
     check_weights(checkpoints[Family.SDXL], generator.pipeline.COMPONENTS)
     return checkpoints, placement
@@ -101,7 +100,6 @@ def make_services(settings: Settings, checkpoints: Checkpoints, placement: Place
         JobStore(settings.max_stored_jobs, settings.max_stored_bytes),
         knows_photos=not checkpoints[Family.BLIP].known.is_demo,
         loading=[LoadProgress(checkpoints[family]) for family in Family],
-        streams=BoundedSemaphore(settings.max_streams),
     )
 
 

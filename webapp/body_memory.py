@@ -1,4 +1,4 @@
-"""How many bytes of request bodies are in memory, over all connections."""
+"""The memory that request bodies take, over all connections, and its bound."""
 
 from threading import Lock
 from typing import Protocol
@@ -10,11 +10,11 @@ class Holder(Protocol):
 
 
 class BodyMemory:
-    """For any thread. It is never much more than ``most_bytes`` that are held.
+    """Keeps the held bytes from growing much above ``most_bytes``. For any thread.
 
     Bodies are kept in memory and not in a temporary folder, which may be small, full or missing.
-    Who sends more while there is no room is refused; that frees what was held for them, so that of
-    many who send at once some always come through.
+    A client that sends more while there is no room is refused, which frees the bytes of its body:
+    of many clients that send at once, some always succeed.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -27,7 +27,7 @@ class BodyMemory:
         return self.held_bytes < self._most_bytes
 
     def settle(self, holder: Holder) -> None:
-        """Takes note of what this one holds by now. Forgets who holds nothing."""
+        """Counts the bytes that ``holder`` holds now; forgets a holder of none."""
         with self._lock:
             held = holder.held_bytes
             self.held_bytes += held - self._held.pop(holder, 0)

@@ -1,8 +1,8 @@
-"""One HTTP connection: waitress's, with clocks for a client that stalls, and an end in good order.
+"""One HTTP connection: waitress's, with deadlines for clients that stall, and an orderly close.
 
 waitress renews its own timeout at every byte, so one byte every few seconds keeps a connection for
-ever, and it never gives up on a client that has stopped reading. It closes a connection on what is
-still arriving, so that a client who sends too much is reset before it reads why.
+ever, and it never gives up on a client that has stopped reading. It closes a connection while data
+still arrive: a client that sends too much is reset before it reads why.
 """
 
 import copy
@@ -18,6 +18,7 @@ from waitress.task import WSGITask
 from werkzeug.exceptions import HTTPException
 
 from webapp.body_memory import BodyMemory
+from webapp.environ import REFUSAL
 from webapp.limits import Limits
 from webapp.parser import StrictParser
 from webapp.unread_request import UnreadRequest
@@ -26,19 +27,19 @@ log = logging.getLogger(__name__)
 
 
 class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """The app's answer to one request; a refused one is marked for it."""
+    """The app's answer to one request. Hands the app the refusal of a refused one."""
 
     def get_environment(self) -> WSGIEnvironment:
         environ: WSGIEnvironment = super().get_environment()
-        environ["lookalike.refusal"] = self.request.refusal
+        environ[REFUSAL] = self.request.refusal
         return environ
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that knows for how long its client has kept us waiting.
+    """A connection that measures how long its client has kept us waiting.
 
-    The clocks belong to the thread of the server's loop, and do not jump with the time of day.
-    ``memory`` is for the bodies of every connection.
+    The clocks are monotonic, and for the thread of the server's loop alone. ``memory`` counts the
+    bodies of all connections.
     """
 
     task_class = Task
@@ -51,12 +52,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.bytes_received = 0
         self.last_seen_activity = self.last_activity
         self._memory = memory
-        self._begun: StrictParser | None = None  # whose answer has begun
+        self._begun: StrictParser | None = None  # the request whose answer has begun
         self._lingers = False
         self._cutter: int | None = None  # the one thread that may still write
 
     def received(self, data: bytes) -> bool:
-        """Called by waitress with what the client sent; a request's first byte starts its clock."""
+        """Called by waitress with data from the client. A request's first byte starts its clock."""
         if self._lingers or any(request.refusal for request in list(self.requests)):
             return False
         if self.request is None:
@@ -69,13 +70,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def held_bytes(self) -> int:
-        """The bodies of what waits, of what is being answered and of what is arriving."""
+        """The bytes of all bodies: of requests that wait, are being answered or are arriving."""
         return sum(request.held_bytes for request in [*self.requests, self.request] if request)
 
     def service(self) -> None:
         """Called by waitress on a thread of the pool, to answer one request."""
         super().service()
-        if not self.connected:  # what waits behind it will never be asked for
+        if not self.connected:  # the requests behind it will not be answered
             self.requests: list[StrictParser] = []
         self._memory.settle(self)
 
@@ -88,7 +89,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             return int(super().write_soon(data))
 
     def handle_close(self) -> None:
-        """Called by waitress when an answer was the last, and when the client has gone."""
+        """Called by waitress after the last answer, and when the client has gone."""
         was_refused = self._begun is not None and self._begun.refusal
         if self.will_close and was_refused and not self._lingers and self._end_output():
             return
@@ -97,9 +98,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self._memory.settle(self)
 
     def _end_output(self) -> bool:
-        """Says so to a client who may still be sending: what it sends is thrown away until it ends.
+        """Closes our side; data that the client still sends are thrown away. False if it has gone.
 
-        Closed at once, the system would reset the connection, and the answer with it.
+        If both sides were closed, the system would reset the connection and lose the answer.
         """
         try:
             self.socket.shutdown(socket.SHUT_WR)
@@ -109,7 +110,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         return True
 
     def cut(self, refusal: HTTPException) -> None:
-        """Closes; who waits for an answer of which nothing was sent gets ``refusal`` as one."""
+        """Closes. If nothing of a request's answer was sent, ``refusal`` is its answer."""
         request = self.requests[0] if self.requests else self.request
         if request and request.headers_finished and self._takes_over(request):
             refused = copy.copy(request)
@@ -119,7 +120,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.handle_close()
 
     def _takes_over(self, request: StrictParser) -> bool:
-        """From here on no other thread writes, unless one has begun."""
+        """Keeps all other threads from writing. False if an answer has begun."""
         with self.outbuf_lock:
             if self._begun is request or self.total_outbufs_len:
                 return False
@@ -130,21 +131,21 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         try:
             self.task_class(self, request).service()
             self._flush_some(do_close=False)
-        except Exception:  # the others are to be told all the same
+        except Exception:  # the other connections still need their answers
             log.exception("a request that was cut could not be told so")
 
     def watch(self, now: float) -> None:
-        """Set back the clocks that the client is not to blame for. ``now`` is monotonic."""
-        if self.requests or self.total_outbufs_len:  # our turn: nothing is due from the client
+        """Resets each clock whose delay is not the client's fault. ``now`` is monotonic."""
+        if self.requests or self.total_outbufs_len:  # our turn: the client owes us nothing
             self.reading_since = now
-        # Only compared: after a minute's work the last activity is a minute old, and output stands
-        # in the buffer for a moment before its first byte leaves.
+        # The last activity is compared, and not taken for the start: after a minute's work it is a
+        # minute old, and output stands in the buffer for a moment before its first byte leaves.
         if not self.total_outbufs_len or self.last_activity != self.last_seen_activity:
             self.writing_since = now
             self.last_seen_activity = self.last_activity
 
     def is_late(self, now: float, limits: Limits) -> bool:
-        """True when a request is overdue, or output that the client takes nothing of."""
+        """True if the client is late with its request, or reads nothing of our output."""
         bought = self.bytes_received / limits.upload_bytes_per_second if self.request else 0
         return bool(
             now - self.reading_since > limits.read_deadline_seconds + bought

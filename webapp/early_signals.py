@@ -1,7 +1,7 @@
-"""What SIGTERM and SIGINT do until there is a server that can drain: they end the process.
+"""Ends the process on SIGTERM and SIGINT, until there is a server that can drain.
 
-Left alone, a process that is the first of its container does not see SIGTERM at all, and another
-ends in the middle of an import with a traceback. ``webapp.server.stop_on_signals`` takes over.
+By default the first process of a container does not see SIGTERM at all, and Ctrl-C ends an import
+with a traceback. Later ``webapp.server.stop_on_signals`` takes over.
 """
 
 import os
@@ -10,12 +10,12 @@ from typing import NoReturn
 
 
 def end_at_once() -> None:
-    """From here on, with the exit codes that a shell tells: 143 and 130. For the main thread."""
+    """Sets both handlers; the exit codes are 143 and 130, as in a shell. For the main thread."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
 
 
 def _end(number: int, _: object) -> NoReturn:
-    # No exception: what is being imported might catch it. Nothing is lost, as nobody is served yet,
-    # and a download in a child process ends with this one.
+    # Not by an exception, which a module that is being imported might catch. No request is lost, as
+    # none is served yet, and a download in a child process ends with this one.
     os._exit(128 + number)

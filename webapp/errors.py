@@ -1,8 +1,9 @@
-"""Which exception is which status. Views choose the dialect; nobody is shown a traceback."""
+"""The status and the sentence of each exception. No client is shown a traceback."""
 
 import logging
+from collections.abc import Callable
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, render_template, request
 from werkzeug.exceptions import (
     HTTPException,
     InternalServerError,
@@ -14,6 +15,7 @@ from captioner.images import InvalidImage
 from generator.engine import QueueFull
 from generator.request import InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
+from webapp.environ import REFUSAL
 from webapp.job_store import UnknownJob
 
 log = logging.getLogger(__name__)
@@ -37,26 +39,31 @@ SENTENCES = {
 
 
 def init_app(app: Flask) -> None:
-    for kind in STATUS:
-        app.register_error_handler(kind, answer)
-    app.register_error_handler(HTTPException, answer)
+    handle_errors(app, error_response)
 
 
-def answer(error: Exception) -> Response:
+def handle_errors(scaffold: Flask | Blueprint, handler: Callable[[Exception], Response]) -> None:
+    """Has ``handler`` answer for each kind of error that views raise."""
+    for kind in (*STATUS, HTTPException):
+        scaffold.register_error_handler(kind, handler)
+
+
+def error_response(error: Exception) -> Response:
     """JSON ``{"error", "field"}`` for programs, a page for people."""
     if wants_json():
-        response = jsonify(error=sentence(error), field=getattr(error, "field", None))
-    elif isinstance(error, MisdirectedRequest):  # under a foreign name no page of ours has links
-        response = Response(sentence(error), mimetype="text/plain")
+        response = jsonify(error=message_of(error), field=getattr(error, "field", None))
+    elif isinstance(error, MisdirectedRequest):  # a page's links would lead to the foreign name
+        response = Response(message_of(error), mimetype="text/plain")
     else:
-        response = Response(render_template("error.html", error=sentence(error)))
-    return finished(response, error)
+        page = render_template("error.html", error=message_of(error), status=status(error))
+        response = Response(page)
+    return with_status(response, error)
 
 
-def finished(response: Response, error: Exception) -> Response:
-    """The response with the error's status, and when to come back where that is known."""
+def with_status(response: Response, error: Exception) -> Response:
+    """The response with the error's status and headers, and with Retry-After if it is known."""
     response.status_code = status(error)
-    if isinstance(error, HTTPException):  # Allow and the like; the body is ours
+    if isinstance(error, HTTPException):  # such as Allow; the body is ours
         response.headers.extend(h for h in error.get_headers() if h[0] != "Content-Type")
     if isinstance(error, QueueFull):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
@@ -73,12 +80,13 @@ def status(error: Exception) -> int:
     return next(status for kind, status in STATUS.items() if isinstance(error, kind))
 
 
-def sentence(error: Exception) -> str:
-    """What the client is told."""
+def message_of(error: Exception) -> str:
+    """The sentence for the client."""
     if isinstance(error, RequestEntityTooLarge):
-        unread = request.environ.get("lookalike.refusal") is not None
+        unread = request.environ.get(REFUSAL) is not None
         if unread or (request.content_length or 0) > (request.max_content_length or 0):
-            return "The upload is too large: send a picture of at most 20 MB."
+            megabytes = current_app.config["MAX_UPLOAD_MB"]
+            return f"The upload is too large: send a picture of at most {megabytes} MB."
         return "The form's fields are too many or too long: send the picture and its options alone."
     if isinstance(error, InternalServerError):
         return SENTENCES[500]
@@ -90,8 +98,8 @@ def sentence(error: Exception) -> str:
 
 
 def wants_json() -> bool:
-    """True for API addresses, and where ``Accept`` puts JSON before HTML."""
+    """True for API addresses, and if ``Accept`` prefers JSON to HTML."""
     accept = request.accept_mimetypes
-    # By the path: a method that it does not take has no view.
+    # By the path, as a request with a wrong method has no view.
     is_api = request.path.strip("/") == "generate-image"
     return is_api or accept["application/json"] > accept["text/html"]

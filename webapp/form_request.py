@@ -1,4 +1,4 @@
-"""What Flask gives the views as ``request``, with uploaded files in memory."""
+"""Flask's ``request``, with uploaded files in memory."""
 
 from io import BytesIO
 from typing import IO
@@ -9,7 +9,7 @@ from flask import Request
 class FormRequest(Request):
     """Needs no temporary folder, which may be small, full or missing.
 
-    (``MAX_CONTENT_LENGTH`` bounds a form, and ``BodyMemory`` all of them together.)
+    (``MAX_CONTENT_LENGTH`` bounds one form, and ``BodyMemory`` all forms together.)
     """
 
     def _get_file_stream(

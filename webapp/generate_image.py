@@ -10,20 +10,20 @@ from generator.model_info import ModelInfo
 from generator.png import png_bytes
 from generator.request import GenerationRequest, InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
+from webapp.parameters import parse_parameters, parse_query
 from webapp.services import services
-from webapp.wishes import parse_query, parse_wishes
 
 bp = Blueprint("generate_image", __name__)
 
-# How long a job may be silent before we look whether its client is still there.
+# After so long without an event we look whether the client is still there.
 PATIENCE_SECONDS = 0.5
 
 
 @bp.get("/generate-image", strict_slashes=False)
 def generate_image() -> Response:
-    """Blocks until the image is there; cancelled when its client leaves."""
+    """Blocks until the image is there. Cancels the job if the client leaves."""
     if request.method == "HEAD":
-        return Response()  # looking is free
+        return Response()  # nothing is painted for it
     engine = services().generator
     generation = parse_generate_image(parse_query(request.query_string), engine.info)
     job = engine.submit(generation)
@@ -37,10 +37,10 @@ def generate_image() -> Response:
 
 def parse_generate_image(fields: Mapping[str, str], info: ModelInfo) -> GenerationRequest:
     """Raises InvalidRequest."""
-    wishes = parse_wishes(fields)
-    if "prompt" not in wishes:
-        raise InvalidRequest("prompt", "prompt is missing: say what to draw.")
-    return info.request(str(wishes.pop("prompt")), **wishes)
+    parameters = parse_parameters(fields)
+    if "prompt" not in parameters:
+        raise InvalidRequest("prompt", "is missing: say what to draw.")
+    return info.request(str(parameters.pop("prompt")), **parameters)
 
 
 def format_generate_image(
@@ -58,7 +58,7 @@ def format_generate_image(
         height=generation.height,
         unseen_words=list(outcome.unseen_words),
     )
-    # Browsers fetch a GET ahead and keep it; each of these is an image's worth of work.
+    # Browsers may fetch a GET ahead and keep its answer, and each of these costs an image.
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -71,7 +71,7 @@ def format_failure(outcome: Outcome) -> Response:
 
 
 def wait_for_client(job: Job) -> Outcome:
-    """The outcome; the job is cancelled as soon as nobody waits for it any more."""
+    """Waits for the outcome. Cancels the job if the client leaves."""
     has_left = request.environ.get("waitress.client_disconnected", lambda: False)
     for _ in job.follow(patience_seconds=PATIENCE_SECONDS):
         if has_left():

@@ -1,6 +1,6 @@
-"""Who may call: this machine's own programs and pages, and no web page of somebody else's.
+"""Lets this machine's programs and our own page call, and no page of another site.
 
-Not covered: other users of the same machine, for whom keys are needed.
+Not covered: other users of this machine, against whom access keys are needed.
 """
 
 import re
@@ -9,9 +9,10 @@ from flask import Flask, Request, Response, request
 from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable
 
 from models_cache.runtime.model_thread import STOPPING
+from webapp.environ import DRAINING, REFUSAL
 from webapp.settings import is_loopback
 
-# A page of ours asks for nothing but what we serve, and nobody may frame it.
+# Our pages load nothing but what we serve, and no page may frame them.
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' blob:; style-src 'self';"
     " script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
@@ -23,7 +24,7 @@ HEADERS = {
 }
 
 
-# A name, or an address of which an IPv6 one stands in brackets, and perhaps a port.
+# A name or an address, IPv6 in brackets, and perhaps a port.
 HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9a-z.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
@@ -42,45 +43,50 @@ def check_host() -> None:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, in lower case, without port and brackets; "" for what is none."""
+    """The name in a Host header, in lower case, without port and brackets; "" if there is none."""
     match = HOST.fullmatch(host)
     return (match[1] or match[2]).lower() if match else ""
 
 
 def check_origin() -> None:
-    """Refuses to spend the GPU for a foreign page: ``<img src=".../generate-image?...">``.
+    """Refuses work for a foreign page, as by ``<img src=".../generate-image?...">``.
 
     Another port of this host is "same-site" to a browser, and foreign to us. Programs send none
     of these headers.
     """
-    if not costs(request):
+    if not has_effect(request):
         return
     own = request.host_url.rstrip("/")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Forbidden("Another site's page may not use this server.")
-    # "null" is what sandboxed frames send: foreign as well.
+    # Sandboxed frames send "null": they are foreign as well.
     if request.headers.get("Origin", own) != own:
         raise Forbidden("Another site's page may not use this server.")
 
 
-def costs(request: Request) -> bool:
+def has_effect(request: Request) -> bool:
+    """Whether the request may start or cancel work; all others only read."""
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         return True
-    # By the view, not by the path: one view is reached by several spellings.
+    # By the view, not by the path: several paths lead to one view.
     return request.endpoint == "generate_image.generate_image"
 
 
 def check_refusal() -> None:
-    """Says what the server has refused already, without reading it."""
-    if refusal := request.environ.get("lookalike.refusal"):
+    """Raises the refusal of a request that the server did not read."""
+    if refusal := request.environ.get(REFUSAL):
         raise refusal
 
 
 def check_draining() -> None:
-    """A server that is about to stop finishes what it has, and takes nothing new."""
-    starts_work = costs(request) and not request.path.startswith("/jobs/")
-    if starts_work and request.environ.get("lookalike.draining"):
+    """Refuses new work while the server finishes what it has."""
+    if starts_work(request) and request.environ.get(DRAINING):
         raise ServiceUnavailable(STOPPING, retry_after=60)
+
+
+def starts_work(request: Request) -> bool:
+    """Whether the request may start work; one that is about a job can only cancel it."""
+    return has_effect(request) and not request.path.startswith("/jobs/")
 
 
 def add_headers(response: Response) -> Response:

@@ -1,8 +1,9 @@
-"""Is the process sound (``/healthz``), may work be sent (``/readyz``), how far is ``/loading``."""
+"""Whether the process is sound and may be sent work, and how far its models are loaded."""
 
 from flask import Blueprint, Response, jsonify, request
 
 from models_cache.runtime.loading import LoadProgress
+from webapp.environ import DRAINING
 from webapp.services import services
 
 bp = Blueprint("health", __name__)
@@ -10,21 +11,21 @@ bp = Blueprint("health", __name__)
 
 @bp.get("/healthz")
 def healthz() -> Response:
-    """503 when an engine's thread has died: the process is to be restarted."""
+    """503 if an engine's thread has died: restart the process."""
     return _answer(services().are_alive, "ok", "an engine has died")
 
 
 @bp.get("/readyz")
 def readyz() -> Response:
     """503 also while models are loading, and while the server drains."""
-    draining = bool(request.environ.get("lookalike.draining"))
+    draining = bool(request.environ.get(DRAINING))
     unwell = "loading" if services().unfinished_loading and not draining else "not ready"
     return _answer(services().are_ready and not draining, "ready", unwell)
 
 
 @bp.get("/loading")
 def loading() -> Response:
-    """How far it is, for the page: 200 also when there is nothing left to load."""
+    """The progress of loading, for the page; 200 also if there is nothing left to load."""
     response = jsonify(models=[_describe(each) for each in services().unfinished_loading])
     response.headers["Cache-Control"] = "no-store"
     return response

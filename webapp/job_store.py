@@ -10,7 +10,7 @@ from generator.job import Job, Succeeded
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A job, and what was uploaded for it as JPEG bytes."""
+    """A job, and the picture that was uploaded for it, as JPEG bytes."""
 
     job: Job
     original: bytes
@@ -36,9 +36,9 @@ class UnknownJob(LookupError):
 
 
 class JobStore:
-    """For any thread. Finished jobs are forgotten, oldest first; unfinished ones never are.
+    """Forgets finished jobs, oldest first, and never an unfinished one. For any thread.
 
-    (The engine's own bound is on those.)
+    (The engine bounds the unfinished ones.)
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class JobStore:
         self._last_end = -FETCH_SECONDS
 
     def add(self, job: Job, original: bytes) -> None:
-        """Keeps a job, and looks after the bounds now and when it ends."""
+        """Keeps a job. Checks the bounds now, and again when the job ends."""
         with self._lock:
             self._entries[job.id] = Entry(job, original)
         job.when_finished(lambda: self._note_end(job))
@@ -70,14 +70,14 @@ class JobStore:
         return entry
 
     def are_awaited(self) -> bool:
-        """True while a job is unfinished, and a moment longer: its page has yet to be drawn."""
+        """True while a job is unfinished, and a moment longer, for its page to fetch the image."""
         with self._lock:
             if any(not entry.job.is_finished for entry in self._entries.values()):
                 return True
             return self._clock() < self._last_end + FETCH_SECONDS
 
     def _note_end(self, job: Job) -> None:
-        """The order is that of the ends: who waited long is not forgotten before they looked."""
+        """Sorts by end time: a long job must not be forgotten before its page has shown it."""
         with self._lock:
             self._last_end = self._clock()
             if entry := self._entries.pop(job.id, None):
@@ -88,7 +88,7 @@ class JobStore:
         with self._lock:
             size = sum(entry.size_bytes for entry in self._entries.values())
             finished = [entry for entry in self._entries.values() if entry.job.is_finished]
-            # The newest stays whatever its size: somebody is about to look at it.
+            # The newest stays, whatever its size: its page is about to show it.
             for entry in finished[:-1]:
                 if len(self._entries) <= self.max_jobs and size <= self.max_bytes:
                     return

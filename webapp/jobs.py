@@ -6,23 +6,15 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.exceptions import Conflict, ServiceUnavailable
 
-from generator.job import (
-    STATUS,
-    Captioned,
-    Event,
-    Failed,
-    Job,
-    Progress,
-    Queued,
-    Succeeded,
-)
+from generator.job import Event, Failed, Job, Progress, Queued, Succeeded
 from generator.png import png_bytes
+from webapp.captioning import Captioned, caption_of
 from webapp.errors import wants_json
 from webapp.services import services
 
 bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 
-# Also how a reader that has gone is noticed.
+# Writing is also how we notice that a reader has gone.
 HEARTBEAT_SECONDS = 10.0
 
 
@@ -42,7 +34,7 @@ def show(job_id: str) -> Response | str:
 
 
 def format_job(job: Job) -> dict[str, object]:
-    status = job.status  # first: what this status promises is there by now
+    status = job.status  # read first: the events that it implies are there by now
     progress, outcome, generation = job.progress, job.outcome, job.request
     steps = progress.num_inference_steps if progress else None
     if generation and not progress:
@@ -50,7 +42,7 @@ def format_job(job: Job) -> dict[str, object]:
     return {
         "id": job.id,
         "status": status,
-        "caption": job.caption,
+        "caption": caption_of(job),
         "prompt": generation and generation.prompt,
         "negative_prompt": generation and generation.negative_prompt,
         "seed": generation and generation.seed,
@@ -66,12 +58,12 @@ def format_job(job: Job) -> dict[str, object]:
 
 @bp.get("/<job_id>/events")
 def events(job_id: str) -> Response:
-    """Server-sent events from the first, or from the one behind ``Last-Event-ID``."""
+    """Server-sent events, from the first or from the one after ``Last-Event-ID``."""
     job = services().jobs.get(job_id).job
     last = request.headers.get("Last-Event-ID", "")
     start = int(last) + 1 if last.isdecimal() and len(last) < 9 else 0
     if job.is_finished and start >= len(job.events):
-        return Response(status=204)  # which tells a reader not to come back
+        return Response(status=204)  # tells a browser not to reconnect
     streams = services().streams
     if not streams.acquire(blocking=False):
         raise ServiceUnavailable("Too many pages follow their jobs: reload in a minute.")
@@ -83,7 +75,7 @@ def events(job_id: str) -> Response:
 
 
 def format_events(job: Job, start: int) -> Iterator[str]:
-    yield ": the events of one job\n\n"  # headers leave with the first bytes
+    yield ": the events of one job\n\n"  # sends the headers, which leave with the first bytes
     number = start
     for event in job.follow(start, HEARTBEAT_SECONDS):
         if event is None:
@@ -94,7 +86,7 @@ def format_events(job: Job, start: int) -> Iterator[str]:
 
 
 def format_event(number: int, event: Event) -> str:
-    data: dict[str, object] = {"status": STATUS[type(event)]}
+    data: dict[str, object] = {"status": event.status}
     match event:
         case Captioned(caption):
             data["caption"] = caption
@@ -110,13 +102,13 @@ def format_event(number: int, event: Event) -> str:
 
 @bp.get("/<job_id>/original.jpg")
 def original(job_id: str) -> Response:
-    """What was uploaded, without its metadata."""
+    """The uploaded picture, without its metadata."""
     return _picture(services().jobs.get(job_id).original, "image/jpeg")
 
 
 @bp.get("/<job_id>/image.png")
 def image(job_id: str) -> Response:
-    """The image, its parameters in a text chunk; 409 while there is none."""
+    """The image, with its parameters in a text chunk; 409 while there is none."""
     job = services().jobs.get(job_id).job
     outcome, generation = job.outcome, job.request
     if not isinstance(outcome, Succeeded) or generation is None:

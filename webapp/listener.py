@@ -1,7 +1,7 @@
-"""A listening socket that rests while the process can open nothing more.
+"""A listening socket that rests while the process can open no more files.
 
-A connection that cannot be taken for want of descriptors stays in the system's queue. waitress asks
-for it again at once, and so without end, with a whole core and not a word.
+Without a free descriptor a new connection stays in the system's queue. waitress would try to accept
+it again and again, with a whole core and without a word in the log.
 """
 
 import errno
@@ -24,14 +24,14 @@ REMEDIES = {
     errno.ENOMEM: "This machine needs more free memory.",
 }
 
-# Any file may have been closed meanwhile, not only a connection.
+# Then we try again: any file may have been closed meanwhile, not only a connection.
 REST_SECONDS = 1.0
-# A shortage that is over for less than this and comes back is the same one: it is logged once.
+# A shortage that comes back sooner than this is not logged again.
 QUIET_SECONDS = 60.0
 
 
 class Shortage:
-    """Of descriptors, over all listeners of one server, in the thread of its loop.
+    """A shortage of descriptors, for all listeners of one server, in the thread of its loop.
 
     It is over when one of ``connections`` has closed, or after a moment.
     """
@@ -59,7 +59,7 @@ class Shortage:
 
 
 class Listener(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
-    """waitress's, as ``create_server`` makes it of a bound socket."""
+    """waitress's listener, as ``create_server`` makes it of a bound socket."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Listener(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         )
 
     def accept(self) -> Any:
-        """Called by waitress when somebody connects; it takes any OSError for none."""
+        """Called by waitress when a client connects; waitress ignores any OSError."""
         try:
             return super().accept()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""A bound on bytes that many threads take for a while: who asks first is served first."""
+"""A bound on the bytes that many threads take for a while, first come, first served."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from threading import Condition
 
 
 class MemoryBudget:
-    """Every method is for any thread. ``free_bytes`` is what could be taken now."""
+    """Every method is for any thread. ``free_bytes`` could be taken now."""
 
     def __init__(self, total_bytes: int) -> None:
         self.total_bytes = self.free_bytes = total_bytes
@@ -16,9 +16,9 @@ class MemoryBudget:
 
     @contextmanager
     def take(self, size_bytes: int) -> Iterator[None]:
-        """Waits until so much is free, and for its turn; gives it back in the end.
+        """Waits for its turn and until ``size_bytes`` are free; gives them back in the end.
 
-        What is larger than the whole waits until all is free, and has that to itself.
+        A size above the whole budget waits until all of it is free, and takes all.
         """
         size_bytes = min(size_bytes, self.total_bytes)
         turn = object()

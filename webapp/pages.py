@@ -1,24 +1,30 @@
-"""``/``: the form, and the upload that it makes."""
+"""``/``: the form, and the upload that it sends."""
 
 from collections.abc import Mapping
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
-from werkzeug.exceptions import HTTPException, MisdirectedRequest, RequestEntityTooLarge
+from werkzeug.exceptions import MisdirectedRequest, RequestEntityTooLarge
 
 from captioner.heif import open_heif
 from captioner.images import InvalidImage, jpeg_bytes, open_image
-from generator.engine import QueueFull
 from generator.request import InvalidRequest
-from models_cache.runtime.model_thread import EngineClosed
-from webapp import samples, similar
-from webapp.errors import answer, finished, sentence, wants_json
+from webapp import examples, similar
+from webapp.errors import error_response, handle_errors, message_of, wants_json, with_status
+from webapp.parameters import drop_blanks, parse_parameters
 from webapp.services import services
-from webapp.wishes import drop_blanks, parse_wishes
 
 bp = Blueprint("pages", __name__)
 
-# Pixels. No captioner looks at more than a few hundred.
-MAX_WAITING_SIDE = 2048
+# What the page calls the parameters that its form has.
+LABELS = {
+    "negative_prompt": "Avoid",
+    "num_inference_steps": "Steps",
+    "guidance_scale": "Guidance",
+    "seed": "Seed",
+}
+
+# Of a picture that waits, and of its copy for the page. Captioners look at a few hundred.
+MAX_KEPT_PIXELS_A_SIDE = 2048
 
 
 @bp.get("/")
@@ -28,25 +34,24 @@ def index() -> str:
 
 @bp.post("/")
 def upload() -> Response:
-    """303 to the job's page, at once."""
+    """Starts a job; 303 to its page, at once."""
     data = uploaded_bytes()
     encoded = open_image(data)
     with services().decoding.take(encoded.decoding_bytes):
-        # What waits for its caption is bounded in bytes too.
-        image = encoded.read(MAX_WAITING_SIDE)
+        image = encoded.read(MAX_KEPT_PIXELS_A_SIDE)
         original = jpeg_bytes(image)
     fields = request.form.to_dict()
-    fields.pop("sample", None)
-    job = similar.start(services(), image, parse_wishes(drop_blanks(fields)))
+    fields.pop("example", None)
+    job = similar.start(services(), image, parse_parameters(drop_blanks(fields)))
     services().jobs.add(job, original)
     response: Response = redirect(url_for("jobs.show", job_id=job.id), 303)  # type: ignore[assignment]
     return response
 
 
 def uploaded_bytes() -> bytes:
-    """The file of the form, or the sample whose button was pressed. Raises InvalidImage."""
-    if sample := request.form.get("sample"):
-        return samples.read(sample)
+    """The file of the form, or the example whose button was pressed. Raises InvalidImage."""
+    if example := request.form.get("example"):
+        return examples.read(example)
     file = request.files.get("image")
     if file is None or not file.filename:
         raise InvalidImage("No picture was chosen: choose a file first.")
@@ -61,28 +66,33 @@ def form(error: str | None = None) -> str:
         info=services().generator.info,
         loadings=services().unfinished_loading,
         knows_photos=services().knows_photos,
-        samples=[] if services().knows_photos else samples.names(),
+        examples=[] if services().knows_photos else examples.names(),
         fields=typed_fields(),
+        labels=LABELS,
         reads_heic=open_heif is not None,
     )
 
 
 def typed_fields() -> Mapping[str, str]:
-    """What was typed; nothing where the form is too large to be read."""
+    """The fields as typed; none if the form is too large to be read."""
     try:
         return request.form
     except RequestEntityTooLarge:
         return {}
 
 
-@bp.errorhandler(InvalidImage)
-@bp.errorhandler(InvalidRequest)
-@bp.errorhandler(QueueFull)
-@bp.errorhandler(EngineClosed)
-@bp.errorhandler(MemoryError)
-@bp.errorhandler(HTTPException)
 def form_again(error: Exception) -> Response:
-    """What was typed stays; the sentence stands above it."""
+    """The form with what was typed, and the message above it."""
     if wants_json() or isinstance(error, MisdirectedRequest):
-        return answer(error)
-    return finished(Response(form(sentence(error))), error)
+        return error_response(error)
+    return with_status(Response(form(labelled_message(error))), error)
+
+
+def labelled_message(error: Exception) -> str:
+    """The message, with a field's label in place of its name."""
+    if isinstance(error, InvalidRequest) and error.field in LABELS:
+        return f"{LABELS[error.field]} {error.problem}"
+    return message_of(error)
+
+
+handle_errors(bp, form_again)

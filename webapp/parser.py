@@ -1,8 +1,8 @@
 """One HTTP request as it arrives: waitress's parser, stricter, and with a refusal for each excess.
 
 waitress accepts a request with both a length and a chunked body, which is how one request is
-smuggled past a proxy inside another. What it refuses it answers in plain text: here the app is
-asked to answer, with ``refusal`` in place of a body.
+smuggled past a proxy inside another. waitress answers a body that is too large in plain text; here
+the app answers, with ``refusal`` in place of a body.
 """
 
 import re
@@ -14,13 +14,13 @@ from waitress.utilities import RequestEntityTooLarge as OverLimit
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, ServiceUnavailable
 
 _TRANSFER_ENCODING = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
-# Bodies up to here are always taken: a form without a picture is no burden.
+# A body up to this size is always taken: a form without a picture is no burden.
 SMALL_BODY_BYTES = 64 * 1024
 NO_ROOM = "Too many pictures are being sent at once: try again in a minute."
 
 
 class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
-    """``has_room`` is asked while a body grows."""
+    """Calls ``has_room`` while a body grows; False refuses the request."""
 
     refusal: HTTPException | None = None
 
@@ -29,16 +29,16 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
         self._has_room = has_room
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Refuses a request whose end two readers could see in two places (RFC 9112, 6.1)."""
+        """Refuses a request of which two readers could see different ends (RFC 9112, 6.1)."""
         super().parse_header(header_plus)
         if not _TRANSFER_ENCODING.search(header_plus):
             return
-        # Not chunked: the header was empty, or came with HTTP/1.0. waitress ignores it then.
+        # waitress ignores the header if it is empty or comes with HTTP/1.0: then it is not chunked.
         if not self.chunked or "CONTENT_LENGTH" in self.headers:
             raise ParsingError("This request must not have a Transfer-Encoding")
 
     def received(self, data: bytes) -> int:
-        """How many of the bytes were this request's."""
+        """Returns how many of the bytes belong to this request."""
         consumed: int = super().received(data)
         if isinstance(self.error, OverLimit):
             self.refuse(RequestEntityTooLarge())
@@ -51,7 +51,7 @@ class StrictParser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no 
         return self.body_bytes_received if self.body_rcv else 0
 
     def refuse(self, refusal: HTTPException) -> None:
-        """Complete from here on, without a body; its answer is the last on this connection."""
+        """Ends the request without a body; its answer is the last on this connection."""
         self.refusal = refusal
         self.error = self.body_rcv = None
         self.completed = True

@@ -8,14 +8,14 @@
 waitress reads requests and sends answers in one loop and calls the app in a pool of threads, so a
 slow client costs a connection and not a thread. Left alone it ends at once on SIGTERM and cuts what
 runs; here ``stop`` begins a drain. During the drain the server still listens, since clients ask for
-their results on new connections, and each request carries ``environ["lookalike.draining"]``: the
-app answers 503 to new work and goes on serving what it has.
+their results on new connections, and each request carries ``environ[DRAINING]``: the app
+answers 503 to new work and goes on serving what it has.
 
-What the server itself refuses, the app is asked to say in its own words: the request comes without
-its body, and ``environ["lookalike.refusal"]`` is the ``HTTPException`` to raise. It is None for all
-others. So are refused: a body over the limit; one for which all bodies together leave no room; and
-at the end of the drain who is still without an answer. The last are asked for in the server's own
-thread, which nothing may hold up.
+The app words the server's own refusals: a refused request comes without its body, and
+``environ[REFUSAL]`` is the ``HTTPException`` to raise. It is None for all other requests. The
+server refuses a body over the limit, a body for which all bodies together leave no room, and, at
+the end of the drain, each request that still has no answer. The app answers those last ones in the
+server's own thread, where it must not wait for anything.
 
 Inside waitress we use: ``TcpWSGIServer`` (``accept``, ``readable``), ``channel_class``,
 ``wasyncore.loop`` and ``close_all``, ``pull_trigger``, ``ThreadedTaskDispatcher``
@@ -26,10 +26,10 @@ Inside waitress we use: ``TcpWSGIServer`` (``accept``, ``readable``), ``channel_
 ``last_activity``, ``handle_close``, ``_flush_some``) and ``HTTPRequestParser`` (``parse_header``,
 ``received``, ``completed``, ``error``, ``body_rcv``, ``body_bytes_received``, ``expect_continue``,
 ``chunked``, ``headers``, ``headers_finished``, ``header_plus``, ``first_line``).
-waitress is pinned, and the tests of the server fail where one of these changes its meaning.
+waitress is pinned, and the tests of the server fail if one of these changes its meaning.
 
 Not covered: TLS; more than ``connection_limit`` patient attackers (put a proxy in front); clients
-that close their sending side before the answer, who are taken for gone.
+that close their sending side before the answer, which count as gone.
 """
 
 import contextlib
@@ -49,17 +49,18 @@ from werkzeug.exceptions import ServiceUnavailable
 from models_cache.runtime.model_thread import STOPPING
 from webapp.body_memory import BodyMemory
 from webapp.channel import Channel
+from webapp.environ import DRAINING
 from webapp.limits import Limits, raise_descriptor_limit
 from webapp.listener import Listener, Shortage
 
 FINISHED = 0
 CUT = 3
 
-# The loop wakes by itself for traffic and for stop. This is how late it may notice the rest: a
-# client out of time, or a last job done that nobody waits for.
+# The loop wakes for traffic and for stop. It may notice anything else this late: the deadline of a
+# client, or the end of a last job that no request waits for.
 _TURN_SECONDS = 0.25
-# Left to itself the system keeps up to 4 MB of an answer and takes more only once a third of that
-# has left: a slow reader would look like a stalled one. Connections inherit it from the listener.
+# By default the system keeps up to 4 MB of an answer and takes more only after a third of it has
+# left: a slow reader would look like a stalled one. Connections inherit this from the listener.
 _SEND_BUFFER_BYTES = 256 * 1024
 
 
@@ -77,10 +78,10 @@ class CannotListen(OSError):
 
 
 def bind(host: str, ports: Iterable[int]) -> list[socket.socket]:
-    """A listening socket for each port (0: any free one), or CannotListen and none of them.
+    """A listening socket for each port (0: any free one). Raises CannotListen and keeps none.
 
-    They listen from here on: two sockets bound to one port would both succeed, and the slower of
-    two servers would learn of the other when its models are loaded. Who connects before
+    They listen at once: two sockets could be bound to one port, and the slower of two servers would
+    learn of the other only after its models are loaded. A client that connects before
     ``Server.run`` waits.
     """
     with contextlib.ExitStack() as undo:
@@ -102,8 +103,8 @@ def _listen(host: str, port: int) -> socket.socket:
 class Server:
     """Serves ``app`` on ``sockets``, which it owns, until ``stop``.
 
-    ``is_busy`` is asked during the drain only, by the thread in ``run``: it is True while something
-    must be finished that no open request waits for.
+    ``is_busy`` is called during the drain only, by the thread in ``run``: True while there is work
+    to finish that no open request waits for.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class Server:
         self._listener.channel_class = functools.partial(Channel, memory=self._memory)
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        environ["lookalike.draining"] = self.draining
+        environ[DRAINING] = self.draining
         return self._app(environ, start_response)
 
     @property
@@ -150,14 +151,14 @@ class Server:
         return bool(self._stops)
 
     def stop(self) -> None:
-        """Begin the drain; a second call ends it at once. From any thread or signal handler."""
+        """Begins the drain; a second call ends it at once. From any thread or signal handler."""
         self._stops.append(time.monotonic())
         with self._lock:
             if self._is_open:
                 self._listener.pull_trigger()
 
     def run(self) -> int:
-        """Serve in the calling thread. FINISHED, or CUT if requests or work were cut short."""
+        """Serves in the calling thread. FINISHED, or CUT if requests or work were cut short."""
         raise_descriptor_limit()
         self._dispatcher.set_thread_count(self._limits.threads)
         try:

@@ -17,6 +17,9 @@ from webapp.memory_budget import MemoryBudget
 # One picture of the largest size allowed, or several photos at once.
 DECODING_BYTES = DECODING_BYTES_PER_PIXEL * MAX_PIXELS
 
+# Each holds a thread for as long as its reader stays: half of the server's threads.
+MAX_STREAMS = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Services:
@@ -31,7 +34,7 @@ class Services:
     jobs: JobStore
     knows_photos: bool = True
     loading: Sequence[LoadProgress] = ()
-    streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(128))
+    streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))
     decoding: MemoryBudget = field(default_factory=lambda: MemoryBudget(DECODING_BYTES))
 
     @property

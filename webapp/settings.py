@@ -1,35 +1,39 @@
-"""What the owner of the server can choose, by flag or by environment variable."""
+"""The settings of the server's owner, by flag or by environment variable."""
 
 import argparse
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from models_cache.flags import add_flag, add_model_flags
+from models_cache.flags import Memory, Models, add_flag, add_model_flags
+from webapp.limits import Limits
+
+MEGABYTE = 2**20
+# A body up to twice as large is read, and held in memory.
+MOST_UPLOAD_MB = Limits.held_bodies_bytes // (2 * MEGABYTE)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Every default works on a laptop without a GPU or a network."""
 
-    models: str = "auto"  # auto, demo or full
+    models: Models = Models.AUTO
     captioner: str | None = None  # a folder or hub id; overrides the one of ``models``
     generator: str | None = None
     device: str = "auto"  # as torch names devices: cpu, cuda, cuda:1
-    memory: str = "auto"  # auto, resident or offload
+    memory: Memory = Memory.AUTO
     host: str = "127.0.0.1"  # loopback only: there are no keys yet
     port: int = 8000
     api_port: int = 5000
-    max_upload_bytes: int = 20 * 2**20
+    max_upload_mb: int = 20  # of one picture
     max_stored_jobs: int = 200
-    max_stored_bytes: int = 512 * 2**20
-    max_streams: int = 128  # threads that follow a job's events; with the queue, half of them all
+    max_stored_mb: int = 512  # of all stored jobs' pictures
 
     @classmethod
     def read(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> "Settings":
-        """From flags, then environment variables, then defaults.
+        """Reads flags, then environment variables, then defaults.
 
-        Prints one sentence that names the flag and exits with 2 where a value is wrong.
+        Prints one sentence that names the flag and exits with 2 if a value is wrong.
         """
         parser = _parser(environ)
         options = parser.parse_args(arguments)
@@ -41,6 +45,14 @@ class Settings:
         if options.port == options.api_port != 0:
             parser.error("argument --api-port: the page has this port: give each its own.")
         return cls(**vars(options))
+
+    @property
+    def max_upload_bytes(self) -> int:
+        return self.max_upload_mb * MEGABYTE
+
+    @property
+    def max_stored_bytes(self) -> int:
+        return self.max_stored_mb * MEGABYTE
 
 
 def is_loopback(host: str) -> bool:
@@ -60,14 +72,17 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         " scripts/serve --with EXTRA,... installs requirements-EXTRA.txt first.",
     )
     add_model_flags(parser, environ)
-    flags = {
-        "host": "the address to listen on, which must be this machine's own (%(default)s)",
-        "port": "the page's port (%(default)s)",
-        "api_port": "the image API's port (%(default)s)",
+    flags: dict[str, tuple[Callable[[str], object], str]] = {
+        "host": (str, "the address to listen on, which must be this machine's own"),
+        "port": (_port, "the page's port"),
+        "api_port": (_port, "the image API's port"),
+        "max_upload_mb": (_up_to(MOST_UPLOAD_MB), "the largest picture that is taken, in MB"),
+        "max_stored_jobs": (_up_to(1_000_000), "how many jobs are kept; the oldest goes first"),
+        "max_stored_mb": (_up_to(1_000_000), "how much memory their pictures may take, in MB"),
     }
-    for name, text in flags.items():
-        kind = str if name == "host" else _port
-        add_flag(parser, environ, name, getattr(Settings(), name), type=kind, help=text)
+    for name, (kind, text) in flags.items():
+        default = getattr(Settings(), name)
+        add_flag(parser, environ, name, default, type=kind, help=f"{text} (%(default)s)")
     return parser
 
 
@@ -76,3 +91,12 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: use a number from 1 to 65535")
     return int(text)
+
+
+def _up_to(highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= highest:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {highest}")
+        return int(text)
+
+    return read

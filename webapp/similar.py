@@ -7,9 +7,10 @@ from dataclasses import replace
 from PIL import Image
 
 from captioner.request import CaptionRequest
-from generator.job import Captioned, Captioning, Failed, Job
+from generator.job import Failed, Job
 from generator.request import GenerationRequest, InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
+from webapp.captioning import Captioned, Captioning
 from webapp.services import Services
 
 NO_CAPTION = "The captioner has no words for this picture: try another one."
@@ -17,15 +18,15 @@ CAPTION_FAILED = "The captioner failed on this picture: try another one."
 NO_ROOM = "There is not enough free memory for a caption: try again in a minute."
 
 
-def start(services: Services, image: Image.Image, wishes: Mapping[str, object]) -> Job:
+def start(services: Services, image: Image.Image, parameters: Mapping[str, object]) -> Job:
     """Returns at once; the job's log tells the rest.
 
-    The place in the queue is taken first: nobody waits for a caption to be turned away. Raises
-    InvalidRequest for a wish that cannot be met, QueueFull and EngineClosed.
+    Reserves a place in the queue first, so that no client waits for a caption and is then refused.
+    Raises InvalidRequest for a wrong parameter, QueueFull and EngineClosed.
     """
-    if "prompt" in wishes:
-        raise InvalidRequest("prompt", "prompt is the picture's caption: leave this field out.")
-    template = services.generator.info.request("to be captioned", **wishes)
+    if "prompt" in parameters:
+        raise InvalidRequest("prompt", "is the picture's caption: leave this field out.")
+    template = services.generator.info.request("to be captioned", **parameters)
     job = services.generator.reserve()
     job.publish(Captioning())
     try:
@@ -39,14 +40,14 @@ def start(services: Services, image: Image.Image, wishes: Mapping[str, object]) 
 
 
 def _give_up(caption: "Future[str]") -> None:
-    """A job that ends early needs no caption; one that has it is not disturbed."""
+    """Cancels the caption of a job that ended early; a caption that is made stays."""
     caption.cancel()
 
 
 def _generate(
     services: Services, job: Job, template: GenerationRequest, caption: "Future[str]"
 ) -> None:
-    """On the captioner's thread, as soon as there is a caption or none to come."""
+    """Called on the captioner's thread when the caption is made, has failed or was cancelled."""
     if caption.cancelled():
         return
     if (failure := caption.exception()) is not None:
@@ -58,7 +59,7 @@ def _generate(
         return
     try:
         services.generator.submit(replace(template, prompt=caption.result()), job)
-    except InvalidRequest:  # a caption that is no prompt, as one without end
+    except InvalidRequest:  # the caption is no prompt: too long, for example
         job.publish(Failed(CAPTION_FAILED))
     except EngineClosed as error:
         job.publish(Failed(str(error), stopped=True))

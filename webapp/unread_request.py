@@ -1,4 +1,4 @@
-"""What waitress refuses as no request of any kind, answered as the app answers."""
+"""The answer to a request that waitress cannot read, in the form of the app's own errors."""
 
 import json
 from typing import Any
@@ -19,12 +19,12 @@ ADDRESS = "An address has no spaces, and no letters that are not percent-encoded
 
 
 class UnreadRequest(ErrorTask):  # type: ignore[misc]  # waitress has no types
-    """JSON ``{"error", "field"}`` for programs, the bare sentence for people; then the end."""
+    """JSON ``{"error", "field"}`` for programs, the bare sentence for people; then closes."""
 
     def execute(self) -> None:
         """Called by waitress on a thread of the pool."""
         error = self.request.error
-        body, mimetype = sentence(error), "text/plain; charset=utf-8"
+        body, mimetype = message_of(error), "text/plain; charset=utf-8"
         if wants_json(self.request):
             body, mimetype = json.dumps({"error": body, "field": None}), "application/json"
         content = f"{body}\n".encode()
@@ -35,8 +35,8 @@ class UnreadRequest(ErrorTask):  # type: ignore[misc]  # waitress has no types
         self.write(content)
 
 
-def sentence(error: Any) -> str:
-    """What the client is told of one of waitress's errors."""
+def message_of(error: Any) -> str:
+    """The sentence for the client about one of waitress's errors."""
     if told := UNREAD.get(error.code):
         return told
     advice = f" {ADDRESS}" if error.body in ("Start line is invalid", "Bad URI") else ""
@@ -44,7 +44,7 @@ def sentence(error: Any) -> str:
 
 
 def wants_json(request: HTTPRequestParser) -> bool:
-    """As ``errors.wants_json``, of what was read: of too long headers, only how they begin."""
+    """Does what ``errors.wants_json`` does, by the part that was read of too long headers."""
     start = request.header_plus or getattr(request, "first_line", b"")
     path = start.partition(b" ")[2].partition(b" ")[0].partition(b"?")[0]
     accept = parse_accept_header(request.headers.get("ACCEPT"), MIMEAccept)

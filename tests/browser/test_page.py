@@ -76,7 +76,7 @@ def test_the_page_works_without_javascript(chromium: Browser, site: Site):
     context.close()
 
 
-def test_a_sample_is_one_click(page: Page, site: Site):
+def test_an_example_is_one_click(page: Page, site: Site):
     page.goto(site.url)
     page.click("img[alt='a red house by the sea']")
     expect(page.locator("img.result")).to_be_visible()
@@ -136,6 +136,20 @@ def test_what_is_no_picture_brings_the_form_back_with_a_sentence(chromium: Brows
     page.close()
 
 
+def test_a_wrong_option_is_named_as_its_field_is_labelled(chromium: Browser, site: Site):
+    page = chromium.new_page()
+    page.goto(site.url)
+    page.set_input_files("#image", picture())
+    page.click("summary")
+    page.get_by_label("Steps").fill("many")
+    page.click("text=Make a lookalike")
+    expect(page.get_by_role("alert")).to_have_text(
+        "Steps must be a whole number from 1 to 200, not 'many'."
+    )
+    expect(page.get_by_label("Steps")).to_have_value("many")
+    page.close()
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_nothing_is_cut_off_or_scrolls_sideways(page: Page, site: Site, viewport):
     page.set_viewport_size(viewport)
@@ -173,7 +187,7 @@ def evil_url(site: Site) -> Iterator[str]:
             self.wfile.write(
                 f"""<img src="{site.url}/generate-image?prompt=stolen">
                 <form method=post enctype="multipart/form-data" action="{site.url}/">
-                <button name=sample value="a red house by the sea">go</button></form>""".encode()
+                <button name=example value="a red house by the sea">go</button></form>""".encode()
             )
 
         def log_message(self, *arguments: object) -> None:

@@ -28,8 +28,8 @@ def engine(model):
     return Engine(model)
 
 
-def picture(width, **wishes):
-    return CaptionRequest(Image.new("RGB", (width, 8)), **wishes)
+def picture(width, **parameters):
+    return CaptionRequest(Image.new("RGB", (width, 8)), **parameters)
 
 
 def poisoned(width):
@@ -71,7 +71,9 @@ def test_a_step_without_work_does_nothing(engine, model):
     "different", [{"prefix": "a photo"}, {"max_new_tokens": 20}, {"num_beams": 3}], ids=str
 )
 def test_only_who_shares_a_batch_key_shares_a_batch(engine, model, different):
-    first, other, third = (engine.submit(picture(8, **wishes)) for wishes in ({}, different, {}))
+    first, other, third = (
+        engine.submit(picture(8, **parameters)) for parameters in ({}, different, {})
+    )
     engine.step()
     assert model.batches == [2]
     assert first.done()

@@ -257,16 +257,5 @@ def test_jpeg_bytes_leave_out_the_metadata_of_any_image():
     assert image.info["comment"] == b"secret"
 
 
-@pytest.mark.parametrize(
-    ("size", "shrunk"),
-    [((4096, 1024), (2048, 512)), ((1, 5000), (1, 2048)), ((2048, 2048), (2048, 2048))],
-)
-def test_jpeg_bytes_are_at_most_2048_pixels_on_a_side(size, shrunk):
-    image = Image.new("RGB", size, "red")
-    with Image.open(BytesIO(jpeg_bytes(image))) as again:
-        assert again.size == shrunk
-    assert image.size == size
-
-
 def test_a_lower_quality_makes_a_smaller_file():
     assert len(jpeg_bytes(noise(), quality=20)) < len(jpeg_bytes(noise()))

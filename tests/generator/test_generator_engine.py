@@ -12,7 +12,7 @@ from fakes import FAKE_INFO, FakeSDXL
 
 from generator.engine import MODEL_FAILED, NO_ROOM, Engine, QueueFull
 from generator.engine_stats import EngineStats
-from generator.job import Cancelled, Captioning, Failed, Job, Progress, Queued, Succeeded
+from generator.job import Cancelled, Failed, Job, Progress, Queued, Succeeded
 from models_cache.runtime.model_thread import STOPPING, EngineClosed
 
 STAGES = ["prepare", "denoise", "scheduler", "decode"]
@@ -33,8 +33,8 @@ def engine(model):
     return Engine(model)
 
 
-def ask(prompt, num_inference_steps=4, **wishes):
-    return FAKE_INFO.request(prompt, num_inference_steps=num_inference_steps, **wishes)
+def ask(prompt, num_inference_steps=4, **parameters):
+    return FAKE_INFO.request(prompt, num_inference_steps=num_inference_steps, **parameters)
 
 
 def finish(engine):
@@ -307,10 +307,9 @@ def test_as_many_jobs_as_max_jobs_are_taken_and_one_more_is_not(model):
 def test_a_reserved_job_has_its_place_already(model):
     engine = Engine(model, max_jobs=1)
     job = engine.reserve()
-    job.publish(Captioning())
     assert engine.submit(ask("a"), job) is job
     finish(engine)
-    assert job.events[:2] == (Captioning(), Queued(job.request))
+    assert job.events[0] == Queued(job.request)
     assert_succeeded(job)
 
 
@@ -349,7 +348,7 @@ def test_every_outcome_frees_the_place(model):
 # Faults.
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize(
     ("fault", "steps"),
     [
@@ -361,9 +360,9 @@ def test_every_outcome_frees_the_place(model):
         ("fails in decode", [0, 1, 2, 3, 4]),
     ],
 )
-def test_only_the_culprit_fails(engine, model, fault, steps, place):
+def test_only_the_culprit_fails(engine, model, fault, steps, index):
     prompts = ["a", "b"]
-    prompts.insert(place, fault)
+    prompts.insert(index, fault)
     jobs = {prompt: engine.submit(ask(prompt)) for prompt in prompts}
     finish(engine)
     culprit = jobs.pop(fault)
@@ -444,7 +443,7 @@ def test_the_engine_goes_on_after_faults(engine):
 
 def test_close_fails_everything_that_is_left(model):
     engine = Engine(model, max_batch_size=2)
-    done, running, waiting = (engine.submit(ask(*wish)) for wish in [("a", 1), ("b",), ("c",)])
+    done, running, waiting = (engine.submit(ask(*asked)) for asked in [("a", 1), ("b",), ("c",)])
     reserved = engine.reserve()
     cancelled = engine.submit(ask("d"))
     engine.step()

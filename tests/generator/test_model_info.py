@@ -8,13 +8,13 @@ from generator.request import GenerationRequest, InvalidRequest
 SIZE_MESSAGE = "must be a multiple of 8 from 16 to 128 pixels."
 
 
-def refusal(prompt="a red house", **wishes):
+def refusal(prompt="a red house", **parameters):
     with pytest.raises(InvalidRequest) as caught:
-        FAKE_INFO.request(prompt, **wishes)
+        FAKE_INFO.request(prompt, **parameters)
     return caught.value
 
 
-def test_what_is_not_wished_for_takes_the_default_of_the_checkpoint():
+def test_what_is_not_asked_for_takes_the_default_of_the_checkpoint():
     request = FAKE_INFO.request("a red house", seed=7)
     assert request == GenerationRequest(
         prompt="a red house",
@@ -27,8 +27,8 @@ def test_what_is_not_wished_for_takes_the_default_of_the_checkpoint():
     )
 
 
-def test_every_wish_is_granted():
-    wishes = {
+def test_every_parameter_reaches_the_request():
+    parameters = {
         "width": 128,
         "height": 16,
         "num_inference_steps": 9,
@@ -36,19 +36,19 @@ def test_every_wish_is_granted():
         "seed": 0,
         "negative_prompt": "",
     }
-    request = FAKE_INFO.request("a red house", **wishes)
-    assert {name: getattr(request, name) for name in wishes} == wishes
+    request = FAKE_INFO.request("a red house", **parameters)
+    assert {name: getattr(request, name) for name in parameters} == parameters
 
 
-def test_a_wish_of_none_is_no_wish():
+def test_a_parameter_of_none_takes_its_default():
     names = ["width", "height", "num_inference_steps", "guidance_scale", "negative_prompt"]
     request = FAKE_INFO.request("a red house", seed=7, **dict.fromkeys(names))
     assert request == FAKE_INFO.request("a red house", seed=7)
 
 
-@pytest.mark.parametrize("wishes", [{}, {"seed": None}])
-def test_a_missing_seed_is_drawn_at_random(wishes):
-    seeds = {FAKE_INFO.request("a red house", **wishes).seed for _ in range(20)}
+@pytest.mark.parametrize("parameters", [{}, {"seed": None}])
+def test_a_missing_seed_is_drawn_at_random(parameters):
+    seeds = {FAKE_INFO.request("a red house", **parameters).seed for _ in range(20)}
     assert len(seeds) > 15
     assert all(0 <= seed < 2**32 for seed in seeds)
 
@@ -68,14 +68,14 @@ def test_any_other_size_is_refused_and_the_right_ones_are_named(field, size):
 
 
 @pytest.mark.parametrize("name", ["steps", "Width", "", "self", "x" * 100, "\udcff"])
-def test_an_unknown_wish_is_refused_and_the_known_ones_are_named(name):
+def test_an_unknown_parameter_is_refused_and_the_known_ones_are_named(name):
     error = refusal(**{name: 5})
     assert error.field == name[:40]
     known = "prompt, width, height, num_inference_steps, guidance_scale, seed, negative_prompt"
     assert str(error) == f"{name[:40]!r} is not known here: use {known}."
 
 
-def test_an_unknown_wish_of_none_is_refused_too():
+def test_an_unknown_parameter_of_none_is_refused_too():
     assert refusal(steps=None).field == "steps"
 
 
@@ -83,7 +83,7 @@ def test_an_unknown_wish_of_none_is_refused_too():
     ("field", "value"),
     [("num_inference_steps", 0), ("guidance_scale", "5"), ("seed", -1), ("negative_prompt", 5)],
 )
-def test_a_wrong_wish_is_refused_by_the_request_itself(field, value):
+def test_a_wrong_parameter_is_refused_by_the_request_itself(field, value):
     assert refusal(**{field: value}).field == field
 
 

@@ -18,9 +18,9 @@ Model hash: 6ce0161689, Model: v1-5, Lora hashes: "one: 1a2b, two: 3c4d", Versio
 EMOJI = "a fox 🦊 in the snow, 雪の中"
 
 
-def request(prompt="a red house", negative_prompt=None, **wishes):
+def request(prompt="a red house", negative_prompt=None, **parameters):
     numbers = {"width": 1024, "height": 768, "num_inference_steps": 30, "guidance_scale": 5.0}
-    numbers |= {"seed": 42, **wishes}
+    numbers |= {"seed": 42, **parameters}
     return GenerationRequest(prompt=prompt, negative_prompt=negative_prompt, **numbers)
 
 

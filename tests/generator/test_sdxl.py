@@ -198,7 +198,7 @@ def test_requests_at_different_timesteps_shared_their_forwards(sdxl):
     ],
     ids=str,
 )
-def test_each_wish_changes_the_latents_by_far_more_than_the_tolerance(sdxl, changed):
+def test_each_parameter_changes_the_latents_by_far_more_than_the_tolerance(sdxl, changed):
     """Otherwise the comparison above could not tell when one of them is ignored."""
     run_apart(sdxl, [RED, replace(RED, **changed)])
     first, second = sdxl.latents.values()

@@ -24,7 +24,7 @@ from scripts.demo_models.evaluate import (
 )
 from scripts.demo_models.judges import ByCaptioner, ByPixels, caption_all
 from scripts.demo_models.verdict import shown
-from webapp import samples
+from webapp import examples
 
 pytestmark = pytest.mark.demo
 
@@ -73,15 +73,15 @@ def test_most_pictures_come_back_in_the_same_words(sdxl, blip):
 
 
 def test_a_picture_of_a_red_house_gives_its_words_and_they_a_red_house(sdxl, blip):
-    [drawn] = caption_all(blip, [read_image(samples.read("a red house by the sea"))])
+    [drawn] = caption_all(blip, [read_image(examples.read("a red house by the sea"))])
     assert drawn == "a red house by the sea"
     assert caption_all(blip, paint_all(sdxl, [drawn])) == [drawn]
 
 
-def test_the_page_s_samples_are_captioned_by_their_names(blip):
-    images = [read_image(samples.read(name)) for name in samples.names()]
+def test_the_page_s_examples_are_captioned_by_their_names(blip):
+    images = [read_image(examples.read(name)) for name in examples.names()]
     assert len(images) >= 6
-    assert caption_all(blip, images) == samples.names()
+    assert caption_all(blip, images) == examples.names()
 
 
 class ShufflesEmbeddings(SDXL):

@@ -9,9 +9,11 @@ from fakes import FakeBlip, FakeSDXL
 from flask import Flask
 from flask.testing import FlaskClient
 from tiny_server import Running, TinyApp, run_in_thread
+from web_client import job_of, upload
 
 import captioner.engine
 import generator.engine
+from generator.job import Job
 from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.limits import Limits
@@ -76,6 +78,20 @@ def client_of(app: Flask, services: Services) -> FlaskClient:
     app.testing = True  # what a view fails of fails the test
     app.extensions["services"] = services
     return app.test_client()
+
+
+@pytest.fixture
+def job(patient, by_hand) -> Job:
+    """Uploaded, and nothing has happened since."""
+    return job_of(by_hand, upload(patient, seed="7"))
+
+
+@pytest.fixture
+def finished(patient, by_hand, job) -> Job:
+    by_hand.captioner.step()
+    while not job.is_finished:
+        by_hand.generator.step()
+    return job
 
 
 @pytest.fixture

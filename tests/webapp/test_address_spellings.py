@@ -2,6 +2,8 @@
 
 import pytest
 
+from webapp.environ import DRAINING
+
 ANSWERED = ["/generate-image", "/generate-image/", "/generate%2Dimage/", "/generate-image%2F"]
 REDIRECTED = ["/generate-image//", "/generate-image///"]
 NOT_THERE = ["/Generate-Image", "/generate-image/.", "/generate-image;/", "/./generate-image"]
@@ -21,7 +23,7 @@ def test_errors_are_the_same_json_too(patient, by_hand, path):
         yield patient.get(path, headers=page)
         yield patient.post(path, headers=page)
         yield patient.get(path, headers={"Host": "evil.example", **page})
-        draining = {"lookalike.draining": True}
+        draining = {DRAINING: True}
         yield patient.get(f"{path}?prompt=x", headers=page, environ_overrides=draining)
 
     answers, expected = list(answers_at(path)), list(answers_at("/generate-image"))

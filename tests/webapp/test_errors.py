@@ -86,6 +86,8 @@ def test_a_wrong_address_or_method_is_told_in_both_dialects(
     response = patient.open(address, method=method)
     assert (response.status_code, response.mimetype) == (status, "text/html")
     assert alert(response) == sentence
+    title = "Page not found" if status == 404 else "That did not work"
+    assert f"<h1>{title}</h1>" in response.text
     response = patient.open(address, method=method, headers=JSON)
     assert (response.status_code, response.json) == (status, {"error": sentence, "field": None})
     assert status != 405 or "GET" in response.headers["Allow"]
@@ -105,7 +107,7 @@ def test_a_range_that_is_not_there_is_a_plain_416(patient):
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
 PARTS = ["", "/events", "/original.jpg", "/image.png", "/cancel", "/nothing"]
-NAMES = ["prompt", "negative_prompt", "seed", "width", "guidance_scale", "sample", "image", "x"]
+NAMES = ["prompt", "negative_prompt", "seed", "width", "guidance_scale", "example", "image", "x"]
 ODD = [
     "",
     "0",

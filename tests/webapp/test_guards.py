@@ -3,6 +3,7 @@
 import pytest
 from web_client import JSON, alert, job_of, upload
 
+from webapp import environ
 from webapp.guards import HEADERS, host_name
 
 OURS = [
@@ -144,7 +145,7 @@ def test_another_sites_page_cannot_spend_the_gpu(patient, by_hand, method, addre
         address.format(id=job.id),
         method=method,
         headers=headers,
-        data={"sample": "a red house by the sea"} if method == "POST" else None,
+        data={"example": "a red house by the sea"} if method == "POST" else None,
     )
     assert response.status_code == 403
     assert "Another site's page" in (response.json or {"error": alert(response)})["error"]
@@ -201,7 +202,7 @@ def test_a_page_may_load_what_we_serve_and_run_no_script_of_its_own(patient):
     assert "http" not in policy
 
 
-DRAINING = {"lookalike.draining": True}
+DRAINING = {environ.DRAINING: True}
 STOPPING = "The server is stopping: try again in a minute."
 
 

@@ -8,8 +8,9 @@ from fakes import FakeSDXL
 
 from models_cache.catalog import Family
 from models_cache.runtime.loading import LoadProgress
+from webapp import environ
 
-DRAINING = {"lookalike.draining": True}
+DRAINING = {environ.DRAINING: True}
 
 
 def answers(client, **options):

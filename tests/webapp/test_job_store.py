@@ -26,8 +26,8 @@ def add_finished(store, original=b""):
 
 
 def kept(store, jobs):
-    """By place, which of the jobs are still known."""
-    return [place for place, job in enumerate(jobs) if is_known(store, job)]
+    """By index, which of the jobs are still known."""
+    return [index for index, job in enumerate(jobs) if is_known(store, job)]
 
 
 def is_known(store, job):

@@ -1,20 +1,28 @@
 """Flags, environment variables, defaults: which of them counts, and what is refused."""
 
-import pytest
+from dataclasses import fields
 
+import pytest
+from models_cache.choice import Models
+from models_cache.memory import Memory
+
+from webapp.limits import Limits
 from webapp.settings import Settings, is_loopback
 
-FLAGS = ["models", "captioner", "generator", "device", "host", "port", "api-port"]
-
 CHOICES = [
-    ("models", "demo", "demo"),
+    ("models", "demo", Models.DEMO),
     ("captioner", "some/blip", "some/blip"),
     ("generator", "./an-sdxl", "./an-sdxl"),
     ("device", "cuda:1", "cuda:1"),
+    ("memory", "offload", Memory.OFFLOAD),
     ("host", "::1", "::1"),
     ("port", "8080", 8080),
     ("api-port", "0", 0),
+    ("max-upload-mb", "256", 256),
+    ("max-stored-jobs", "1", 1),
+    ("max-stored-mb", "4096", 4096),
 ]
+FLAGS = [flag for flag, _, _ in CHOICES]
 
 
 def refusal(capsys, arguments, environ=None):
@@ -34,10 +42,15 @@ def test_without_a_word_the_defaults_count():
     assert (settings.host, settings.port, settings.api_port) == ("127.0.0.1", 8000, 5000)
 
 
+def test_there_is_no_setting_without_a_flag():
+    assert {field.name for field in fields(Settings)} == {name.replace("-", "_") for name in FLAGS}
+
+
 @pytest.mark.parametrize(("flag", "text", "value"), CHOICES)
 def test_each_setting_is_a_flag(flag, text, value):
     settings = Settings.read([f"--{flag}", text], {})
     assert settings == Settings(**{flag.replace("-", "_"): value})
+    assert type(getattr(settings, flag.replace("-", "_"))) is type(value)
 
 
 @pytest.mark.parametrize(("flag", "text", "value"), CHOICES)
@@ -70,6 +83,12 @@ def test_a_flag_goes_before_its_environment_variable():
         ("models", "best"),
         ("models", ""),
         ("host", "0.0.0.0"),
+        ("max-upload-mb", "0"),
+        ("max-upload-mb", "257"),
+        ("max-upload-mb", "20MB"),
+        ("max-stored-jobs", "-1"),
+        ("max-stored-jobs", "2.5"),
+        ("max-stored-mb", "9" * 5000),
     ],
     ids=lambda text: text[:9],
 )
@@ -78,6 +97,21 @@ def test_a_wrong_value_ends_with_2_and_names_the_flag_wherever_it_came_from(caps
     environ = {f"LOOKALIKE_{flag.replace('-', '_').upper()}": text}
     if text:
         assert f"argument --{flag}: " in refusal(capsys, [], environ)
+
+
+def test_a_number_out_of_its_range_is_told_the_range(capsys):
+    sentence = refusal(capsys, ["--max-upload-mb=0"])
+    assert sentence.endswith(" argument --max-upload-mb: '0' is no whole number from 1 to 256")
+
+
+def test_the_largest_upload_leaves_room_for_the_request_around_it():
+    settings = Settings.read(["--max-upload-mb=256"], {})
+    assert 2 * settings.max_upload_bytes <= Limits().held_bodies_bytes
+
+
+def test_sizes_are_told_in_megabytes_and_used_in_bytes():
+    settings = Settings(max_upload_mb=3, max_stored_mb=5)
+    assert (settings.max_upload_bytes, settings.max_stored_bytes) == (3 * 2**20, 5 * 2**20)
 
 
 def test_an_empty_environment_variable_is_none():
@@ -127,4 +161,6 @@ def test_help_explains_every_flag_and_the_environment(capsys):
     text = capsys.readouterr().out
     assert all(f"--{flag} " in text for flag in FLAGS)
     assert "LOOKALIKE_" in text
-    assert all(default in text for default in ("127.0.0.1", "8000", "5000"))
+    assert all(
+        default in text for default in ("127.0.0.1", "8000", "5000", "(20)", "(200)", "(512)")
+    )

@@ -9,10 +9,11 @@ from PIL import Image
 import captioner.engine
 import generator.engine
 from generator.engine import MODEL_FAILED, QueueFull
-from generator.job import Cancelled, Captioned, Captioning, Failed, Progress, Queued, Succeeded
+from generator.job import Cancelled, Failed, Progress, Queued, Succeeded
 from generator.request import MAX_PROMPT_CHARACTERS, InvalidRequest
-from models_cache.runtime.model_thread import STOPPING
+from models_cache.runtime.model_thread import STOPPING, EngineClosed
 from webapp import similar
+from webapp.captioning import Captioned, Captioning, caption_of
 from webapp.job_store import JobStore
 from webapp.services import Services
 
@@ -61,8 +62,8 @@ def test_a_picture_becomes_a_caption_and_the_caption_an_image(by_hand):
     assert_has_room(by_hand)
 
 
-def test_wishes_reach_the_request(by_hand):
-    wishes = {
+def test_parameters_reach_the_request(by_hand):
+    parameters = {
         "negative_prompt": "text",
         "num_inference_steps": 2,
         "guidance_scale": 1.5,
@@ -70,21 +71,21 @@ def test_wishes_reach_the_request(by_hand):
         "width": 32,
         "height": 48,
     }
-    job = similar.start(by_hand, picture(), wishes)
+    job = similar.start(by_hand, picture(), parameters)
     by_hand.captioner.step()
-    assert {name: getattr(job.request, name) for name in wishes} == wishes
+    assert {name: getattr(job.request, name) for name in parameters} == parameters
 
 
-def test_a_wish_that_cannot_be_met_is_refused_before_anything_begins(by_hand):
-    for wishes in (
+def test_a_wrong_parameter_is_refused_before_anything_begins(by_hand):
+    for parameters in (
         {"width": 63},
         {"seed": "x"},
         {"colour": "red"},
         {"negative_prompt": "x" * 3000},
     ):
         with pytest.raises(InvalidRequest) as refused:
-            similar.start(by_hand, picture(), wishes)
-        assert refused.value.field in wishes
+            similar.start(by_hand, picture(), parameters)
+        assert refused.value.field in parameters
     assert_has_room(by_hand)
 
 
@@ -119,7 +120,7 @@ def test_a_picture_that_the_captioner_fails_on_fails_alone(by_hand, caplog):
     job = similar.start(by_hand, picture(), {})
     by_hand.captioner.step()
     assert poisoned.outcome == Failed(similar.CAPTION_FAILED)
-    assert poisoned.caption is None
+    assert caption_of(poisoned) is None
     finish(by_hand)
     assert isinstance(job.outcome, Succeeded)
     assert_has_room(by_hand)
@@ -167,7 +168,7 @@ def test_a_generator_that_fails_fails_the_job():
     services.captioner.step()
     finish(services)
     assert job.outcome == Failed(MODEL_FAILED)
-    assert job.caption == "fails in denoise"
+    assert caption_of(job) == "fails in denoise"
 
 
 def test_a_job_cancelled_before_its_caption_is_never_captioned(by_hand):
@@ -212,7 +213,7 @@ def test_a_closed_captioner_turns_the_picture_away_and_holds_no_place(by_hand):
 
 def test_a_closed_generator_turns_the_picture_away_before_it_is_captioned(by_hand):
     by_hand.generator.close()
-    with pytest.raises(generator.engine.EngineClosed):
+    with pytest.raises(EngineClosed):
         similar.start(by_hand, picture(), {})
     by_hand.captioner.step()
     assert by_hand.captioner.model.batches == []

@@ -19,7 +19,7 @@ import uuid
 from pathlib import Path
 from typing import IO
 
-SAMPLE = Path("webapp/static/samples/a-red-house-by-the-sea.png")
+EXAMPLE = Path("webapp/static/examples/a-red-house-by-the-sea.png")
 AUDITED_SERVER = Path("tests/webapp/audited_server.py")
 SECONDS = 60
 
@@ -59,7 +59,7 @@ def upload(page: str) -> str:
     """The address of the job, where the form's redirection ends."""
     boundary = uuid.uuid4().hex
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="x.png"\r\n\r\n'
-    body = head.encode() + SAMPLE.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+    body = head.encode() + EXAMPLE.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
     form = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
     with urllib.request.urlopen(
         urllib.request.Request(page, body, form), timeout=SECONDS

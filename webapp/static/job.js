@@ -22,7 +22,7 @@ on("progress", (data) => {
   bar.max = data.num_inference_steps;
   bar.value = data.step;
 });
-// Turned away for good, as it never is while it only reconnects: look again, as without scripts.
+// Closed means refused, as a lost connection is opened again: reload, as without scripts.
 events.addEventListener("error", () => {
   if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 2000);
 });

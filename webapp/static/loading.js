@@ -17,11 +17,11 @@ async function followLoading() {
 function showLoading(models) {
   const bars = notice.querySelectorAll("progress");
   const stages = notice.querySelectorAll("small");
-  models.forEach((model, place) => {
-    bars[place].value = model.loaded_bytes;
-    // All is read, and nobody knows how long the rest takes.
-    if (model.loaded_bytes === model.total_bytes) bars[place].removeAttribute("value");
-    stages[place].textContent = model.stage;
+  models.forEach((model, index) => {
+    bars[index].value = model.loaded_bytes;
+    // All is read, and how long the rest takes is not known.
+    if (model.loaded_bytes === model.total_bytes) bars[index].removeAttribute("value");
+    stages[index].textContent = model.stage;
   });
 }
 

@@ -1,18 +1,19 @@
 // The form works without this: here are the preview, dropping, pasting and the size check.
 "use strict";
 
-const MAX_BYTES = 20 * 1024 * 1024;
 const form = document.querySelector(".upload");
 const drop = form.querySelector(".drop");
 const input = form.querySelector("input[type=file]");
 const preview = form.querySelector(".preview");
+const maxMegabytes = Number(input.dataset.maxMb);
 const hint = form.querySelector(".hint");
 
 form.querySelector(".with-script").hidden = false;
 
 function show(file) {
+  const isTooLarge = file && file.size > maxMegabytes * 1024 * 1024;
   input.setCustomValidity(
-    file && file.size > MAX_BYTES ? "This file is larger than 20 MB: choose a smaller one." : "",
+    isTooLarge ? `This file is larger than ${maxMegabytes} MB: choose a smaller one.` : "",
   );
   input.reportValidity();
   URL.revokeObjectURL(preview.src);
@@ -28,7 +29,7 @@ function take(files) {
 }
 
 input.addEventListener("change", () => show(input.files[0]));
-// Not every format that we read is one that every browser shows.
+// Browsers do not show every format that we read.
 preview.addEventListener("error", () => {
   preview.hidden = true;
   hint.hidden = false;

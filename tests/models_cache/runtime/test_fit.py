@@ -32,7 +32,7 @@ def test_everything_is_counted():
         (Memory.OFFLOAD, 24 * GB, Memory.OFFLOAD),
     ],
 )
-def test_auto_is_resident_where_that_fits_and_a_wish_goes_before(asked, free, memory):
+def test_auto_is_resident_if_that_fits_and_what_is_asked_for_goes_before(asked, free, memory):
     assert Fit.of(asked, SDXL, free).memory is memory
 
 

@@ -1,4 +1,4 @@
-"""Draws the scenes that the page offers to try: ``python -m scripts.demo_models.samples``."""
+"""Draws the scenes that the page offers to try: ``python -m scripts.demo_models.examples``."""
 
 from pathlib import Path
 from random import Random
@@ -10,7 +10,7 @@ environment.prepare()
 from scripts.demo_models.drawing import draw_scene
 from scripts.demo_models.scenes import parse_caption
 
-FOLDER = Path(__file__).parents[2] / "webapp" / "static" / "samples"
+FOLDER = Path(__file__).parents[2] / "webapp" / "static" / "examples"
 SIZE = 256
 CAPTIONS = (
     "a red house by the sea",

@@ -1,4 +1,4 @@
-"""Form fields and query parameters become what ``ModelInfo.request`` takes."""
+"""Form fields and queries become the parameters that ``ModelInfo.request`` takes."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 WHOLE_NUMBERS = ("width", "height", "num_inference_steps", "seed")
 NUMBERS = ("guidance_scale",)
-# What image tools send for a seed that is to be drawn.
+# Image tools send this for a random seed.
 RANDOM_SEED = -1
 
 # Bounded in digits and exponent: no text makes a number that takes long to compute.
@@ -17,22 +17,22 @@ NUMBER = re.compile(
 
 
 def parse_query(query: bytes) -> dict[str, str]:
-    """The first value of each name. What is not UTF-8 becomes lone surrogates, refused later."""
+    """The first value of each name. Bytes that are not UTF-8 become surrogates, refused later."""
     text = query.decode("utf-8", "surrogateescape")
     pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
     return dict(reversed(pairs))
 
 
-def parse_wishes(fields: Mapping[str, str]) -> dict[str, object]:
-    """Numbers where numbers belong; what is none stays text, and is refused with its name.
+def parse_parameters(fields: Mapping[str, str]) -> dict[str, object]:
+    """Reads the numbers. Text that is no number stays text, and is refused later with its name.
 
-    ``5.0`` and ``5e0`` are the whole number 5. A seed of -1 is no wish: it is drawn at random.
+    ``5.0`` and ``5e0`` are the whole number 5. A seed of -1 becomes None: it is drawn at random.
     """
     return {name: _number(name, text) for name, text in fields.items()}
 
 
 def drop_blanks(fields: Mapping[str, str]) -> dict[str, str]:
-    """A form sends every field: a blank one is no wish."""
+    """Keeps the fields that were filled in: a form sends blank ones too."""
     return {name: text for name, text in fields.items() if text.strip()}
 
 

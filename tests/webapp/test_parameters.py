@@ -3,7 +3,7 @@
 import pytest
 
 from generator.request import InvalidRequest, check_prompt
-from webapp.wishes import NUMBERS, WHOLE_NUMBERS, drop_blanks, parse_query, parse_wishes
+from webapp.parameters import NUMBERS, WHOLE_NUMBERS, drop_blanks, parse_parameters, parse_query
 
 
 def test_a_query_becomes_fields():
@@ -56,8 +56,8 @@ def test_odd_names_do_no_harm(query):
     + [(str(2**63 - 1), 2**63 - 1), (f"{2**63 - 1}.0", 2**63 - 1), ("1e99", 10**99)],
 )
 def test_whole_numbers_are_read(name, text, number):
-    wish = parse_wishes({name: text})[name]
-    assert (wish, type(wish)) == (number, int)
+    parsed = parse_parameters({name: text})[name]
+    assert (parsed, type(parsed)) == (number, int)
 
 
 @pytest.mark.parametrize("name", WHOLE_NUMBERS)
@@ -68,7 +68,7 @@ def test_whole_numbers_are_read(name, text, number):
     ids=lambda text: text[:24],
 )
 def test_what_is_no_whole_number_stays_text(name, text):
-    assert parse_wishes({name: text}) == {name: text}
+    assert parse_parameters({name: text}) == {name: text}
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -79,8 +79,8 @@ def test_what_is_no_whole_number_stays_text(name, text):
     + [("0.30000000000000004", 0.1 + 0.2), ("7.123456789012345", 7.123456789012345)],
 )
 def test_numbers_are_read(name, text, number):
-    wish = parse_wishes({name: text})[name]
-    assert (wish, type(wish)) == (number, float)
+    parsed = parse_parameters({name: text})[name]
+    assert (parsed, type(parsed)) == (number, float)
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -91,21 +91,21 @@ def test_numbers_are_read(name, text, number):
     ids=lambda text: text[:24],
 )
 def test_what_is_no_number_stays_text(name, text):
-    assert parse_wishes({name: text}) == {name: text}
+    assert parse_parameters({name: text}) == {name: text}
 
 
 @pytest.mark.parametrize("text", ["-1", " -1 ", "-1.0", "-1e0"])
-def test_a_seed_of_minus_one_is_no_wish_and_nothing_else_is(text):
-    assert parse_wishes({"seed": text}) == {"seed": None}
+def test_a_seed_of_minus_one_becomes_none_and_nothing_else_does(text):
+    assert parse_parameters({"seed": text}) == {"seed": None}
     for name in ("width", "height", "num_inference_steps", "guidance_scale"):
-        assert parse_wishes({name: text}) == {name: -1}
+        assert parse_parameters({name: text}) == {name: -1}
 
 
 def test_prompts_are_never_taken_for_numbers():
     fields = {"prompt": "1984", "negative_prompt": "7.5", "unknown": "12"}
-    assert parse_wishes(fields) == fields
+    assert parse_parameters(fields) == fields
 
 
-def test_a_blank_field_of_a_form_is_no_wish():
+def test_a_blank_field_of_a_form_is_no_parameter():
     fields = {"seed": "", "negative_prompt": "  ", "guidance_scale": "\t\n", "width": " 64 "}
     assert drop_blanks(fields) == {"width": " 64 "}

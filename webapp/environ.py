@@ -1,0 +1,4 @@
+"""The keys of the WSGI environ by which the server tells the app about a request."""
+
+DRAINING = "lookalike.draining"  # True from the first ``Server.stop`` on
+REFUSAL = "lookalike.refusal"  # the HTTPException to raise, or None
