@@ -8,7 +8,6 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from random import Random
 
 from PIL import Image
 
@@ -18,17 +17,15 @@ from captioner.request import CaptionRequest
 from generator.request import GenerationRequest
 from scripts.benchmarks import client
 from scripts.benchmarks.arguments import Plan
+from scripts.benchmarks.captions import draw_pictures
 from scripts.benchmarks.comparison import Comparison, Figure, Target, interleave
 from scripts.benchmarks.images import Painted, agreement, image_of, largest_difference
 from scripts.benchmarks.models import Subject
 from scripts.benchmarks.painting import draw_requests
 from scripts.benchmarks.server_process import Server, serving
-from scripts.demo_models.drawing import draw_scene
-from scripts.demo_models.scenes import sample_scene
 
 ENGINES = "engines alone"
 HTTP = "over HTTP"
-PICTURE_SIZE = 512
 MAX_ADDED_MILLISECONDS = 50.0
 
 
@@ -59,12 +56,12 @@ def both_routes(
         lambda: image_of(images.submit(request)),
         lambda: client.generate_image(server.api_port, asked),
     )
-    scene = draw_scene(sample_scene(Random("picture")), Random("drawing"), PICTURE_SIZE)
-    picture = png(scene)
+    (to_caption,) = draw_pictures(1)
+    picture = png(to_caption.image)
     yield compare(
         "page upload",
         plan,
-        lambda: similar_image(captions, images, scene, request),
+        lambda: similar_image(captions, images, to_caption, request),
         lambda: client.similar_image(server.page_port, picture, fields),
     )
 
@@ -90,11 +87,11 @@ def compare(
 def similar_image(
     captions: captioner.engine.Engine,
     images: generator.engine.Engine,
-    scene: Image.Image,
+    to_caption: CaptionRequest,
     request: GenerationRequest,
 ) -> Image.Image:
     """Does what the page does, without the page."""
-    caption = captions.submit(CaptionRequest(scene)).result()
+    caption = captions.submit(to_caption).result()
     return image_of(images.submit(replace(request, prompt=caption)))
 
 
