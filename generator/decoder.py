@@ -22,16 +22,24 @@ class Decoder:
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """(1, 3, height, width) in about [-1, 1]. Raises OutOfMemory if even tiles do not fit."""
-        unscaled = self._unscaled(latents.to(self.vae.dtype))
+        config, latents = self.vae.config, latents.to(self.vae.dtype)
+        if config.latents_mean is not None and config.latents_std is not None:
+            mean, std = (
+                torch.tensor(values, device=latents.device, dtype=latents.dtype).view(1, -1, 1, 1)
+                for values in (config.latents_mean, config.latents_std)
+            )
+            latents = latents * std / config.scaling_factor + mean
+        else:
+            latents = latents / config.scaling_factor
         free = free_bytes(latents.device)
         pixels = latents.shape[-2:].numel() * self.geometry.scale**2
-        peak = self.geometry.decode_bytes(pixels, unscaled.element_size())
+        peak = self.geometry.decode_bytes(pixels, latents.element_size())
         if free is None or peak <= free:
             try:
-                return self._decode(unscaled, tiled=False)
+                return self._decode(latents, tiled=False)
             except OutOfMemory:
                 pass  # less was free than it seemed; tiles may fit all the same
-        return self._decode(unscaled, tiled=True)
+        return self._decode(latents, tiled=True)
 
     def _decode(self, latents: torch.Tensor, tiled: bool) -> torch.Tensor:
         self.vae.use_tiling = tiled
@@ -39,13 +47,3 @@ class Decoder:
             lambda: self.vae.decode(latents, return_dict=False)[0]
         )
         return image
-
-    def _unscaled(self, latents: torch.Tensor) -> torch.Tensor:
-        config = self.vae.config
-        if config.latents_mean is None or config.latents_std is None:
-            return latents / config.scaling_factor
-        mean, std = (
-            torch.tensor(values, device=latents.device, dtype=latents.dtype).view(1, -1, 1, 1)
-            for values in (config.latents_mean, config.latents_std)
-        )
-        return latents * std / config.scaling_factor + mean

@@ -15,9 +15,12 @@ environment.prepare(online=True)  # for the hub on this machine, which tests bri
 OUR_THREADS = ("generator", "captioner", "server", "waitress")
 
 FAST = "not (tiny or demo or browser or pictures or gpu or slow)"
+HEAVY_FOLDERS = ("browser", "gpu")
 # Modules that take seconds to import before their tests could be deselected.
 HEAVY_IMPORT = re.compile(
-    r"^(?:import|from) (?:torch|tiny|playwright|scripts\.benchmarks"
+    r"^(?:import|from) (?:torch|tiny|layouts|playwright|captioner\.blip|webapp\.models"
+    r"|generator\.(?:sdxl|pipeline|schedulers|sample|decoder)"
+    r"|models_cache\.runtime\.(?:device|gpu_fit|offload|tensors)|scripts\.benchmarks"
     r"|scripts\.demo_models(?!\.(?:brush|drawing|scenes)\b))\b",
     re.M,
 )
@@ -34,7 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if not config.getoption("--fast") or collection_path.suffix != ".py":
+    if not config.getoption("--fast"):
+        return None
+    if collection_path.is_dir():
+        return True if collection_path.name in HEAVY_FOLDERS else None
+    if collection_path.suffix != ".py":
         return None
     is_heavy = HEAVY_IMPORT.search(collection_path.read_text(encoding="utf-8"))
     return True if is_heavy else None

@@ -42,6 +42,7 @@ def test_ci_installs_every_extra_and_requires_its_tests():
 
 
 @pytest.mark.parametrize(("required", "outcome"), [("", "skipped"), ("browser demo", "failed")])
+@pytest.mark.slow
 def test_a_skip_of_what_ci_requires_fails(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, required: str, outcome: str
 ):

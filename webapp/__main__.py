@@ -4,8 +4,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from threading import Event
 from typing import NoReturn
 
@@ -13,30 +12,19 @@ from models_cache import environment
 
 environment.prepare()
 
-import captioner.blip
 import captioner.engine
 import generator.engine
-import generator.pipeline
-from captioner.blip import Blip
 from generator.pipeline import read_model_info
-from generator.sdxl import SDXL
 from models_cache.advice import CannotStart
 from models_cache.catalog import Family
-from models_cache.choose import choose
-from models_cache.local_checkpoint import LocalCheckpoint
-from models_cache.runtime.device import pick_device
-from models_cache.runtime.gpu_fit import Placement, place
-from models_cache.runtime.loading import ConstructionLock, LoadProgress, load_warm
-from models_cache.runtime.tensors import check_weights
 from models_cache.terminal import READER_LEFT
 from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.limits import Limits
+from webapp.models import ModelPair
 from webapp.server import FINISHED, CannotListen, Server, bind, stop_on_signals
 from webapp.services import Services
 from webapp.settings import Settings
-
-Checkpoints = Mapping[Family, LocalCheckpoint]
 
 PROGRAM = "scripts/serve"
 NOT_LOADED = "The models could not be loaded: the server's log says why."
@@ -53,8 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", module="PIL")
     settings = Settings.read(arguments, os.environ)
     try:
-        checkpoints, placement = choose_models(settings)
-        services = make_services(settings, checkpoints, placement)
+        names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
+        models = ModelPair.choose(settings.models, names, settings.device, settings.memory)
+        services = make_services(settings, models)
         sockets = bind(settings.host, [settings.port, settings.api_port])
     except CannotStart as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
@@ -71,53 +60,18 @@ def main(arguments: Sequence[str]) -> int:
     )
     stop_on_signals(server)
     _announce(settings, server)
-    return _run(server, services, checkpoints, placement)
+    return _run(server, services, models)
 
 
-def choose_models(settings: Settings) -> tuple[Checkpoints, Placement]:
-    """Says which models, why, and where they will be. Raises CannotStart.
-
-    Compares their weights with their configs: before anything listens, and while no other thread
-    constructs a model.
-    """
-    device = pick_device(settings.device)
-    names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
-    choice = choose(settings.models, names, has_cuda=device.type == "cuda")
-    print(choice.reason, file=sys.stderr)
-    checkpoints = choice.checkpoints
-    placement = place(settings.memory, checkpoints.values(), device)
-    check_weights(checkpoints[Family.BLIP], captioner.blip.COMPONENTS)
-    check_weights(checkpoints[Family.SDXL], generator.pipeline.COMPONENTS)
-    return checkpoints, placement
-
-
-def make_services(settings: Settings, checkpoints: Checkpoints, placement: Placement) -> Services:
-    """The engines wait for their models, which ``start_engines`` loads. Raises CannotStart."""
-    info = read_model_info(checkpoints[Family.SDXL])
+def make_services(settings: Settings, models: ModelPair) -> Services:
+    """The engines wait for their models, which ``_run`` loads. Raises CannotStart."""
+    info = read_model_info(models.checkpoints[Family.SDXL])
     return Services(
         captioner.engine.Engine(),
-        generator.engine.Engine(max_batch_size=placement.max_batch_size, info=info),
+        generator.engine.Engine(max_batch_size=models.placement.max_batch_size, info=info),
         JobStore(settings.max_stored_jobs, settings.max_stored_bytes),
-        knows_photos=not checkpoints[Family.BLIP].known.is_demo,
-        loading=[LoadProgress(checkpoints[family]) for family in Family],
-    )
-
-
-def start_engines(
-    services: Services,
-    checkpoints: Checkpoints,
-    placement: Placement,
-    on_failure: Callable[[], None],
-) -> None:
-    """Has each engine's thread load its model, side by side."""
-    lock = ConstructionLock(2)
-    captioning, painting = services.loading
-    load = partial(load_warm, placement=placement, lock=lock)
-    services.captioner.start(
-        lambda: load(Blip.load, checkpoints[Family.BLIP], progress=captioning), on_failure
-    )
-    services.generator.start(
-        lambda: load(SDXL.load, checkpoints[Family.SDXL], progress=painting), on_failure
+        knows_photos=not models.checkpoints[Family.BLIP].known.is_demo,
+        loading=list(models.progress.values()),
     )
 
 
@@ -130,7 +84,7 @@ def _announce(settings: Settings, server: Server) -> None:
     )
 
 
-def _run(server: Server, services: Services, checkpoints: Checkpoints, placement: Placement) -> int:
+def _run(server: Server, services: Services, models: ModelPair) -> int:
     failed = Event()
 
     def give_up() -> None:
@@ -140,7 +94,8 @@ def _run(server: Server, services: Services, checkpoints: Checkpoints, placement
         services.generator.end(NOT_LOADED)
         server.stop()
 
-    start_engines(services, checkpoints, placement, give_up)
+    services.captioner.start(models.load_captioner, give_up)
+    services.generator.start(models.load_generator, give_up)
     code = server.run()
     if failed.is_set():
         return 1

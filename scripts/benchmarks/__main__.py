@@ -2,54 +2,39 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 from models_cache import environment, terminal
 
 environment.prepare()
 
-import torch
-
-import captioner.engine
-import generator.engine
-from models_cache.choice import Choice
-from models_cache.layout import WrongCheckpoint
-from models_cache.start import CannotStart, choose_both
-from models_cache.store import Store
-from scripts.benchmarks import (
-    captions_benchmark,
-    engine_benchmark,
-    http_benchmark,
-    late_benchmark,
-    load_benchmark,
-    start_benchmark,
-    steps_benchmark,
-)
-from scripts.benchmarks.arguments import (
-    FRESH,
-    PARTS,
-    PROGRAM,
-    SHARED,
-    parse,
-    plan_of,
-    server_flags,
-)
+from models_cache.advice import CannotStart
+from scripts.benchmarks import captions, images, processes, web
+from scripts.benchmarks.arguments import PROGRAM, parse, plan_of, server_flags
 from scripts.benchmarks.comparison import Comparison
-from scripts.benchmarks.loaded import Loaded, load
-from scripts.benchmarks.machine import describe_machine, describe_models
-from scripts.benchmarks.other_work import OtherWork
-from scripts.benchmarks.random_models import choose_random, write_missing
+from scripts.benchmarks.machine import OtherWork, describe_machine
+from scripts.benchmarks.models import Subject, choose, describe_models
 from scripts.benchmarks.report import Report, to_json, to_markdown
-from scripts.benchmarks.server_process import serving
+
+PARTS: dict[str, Callable[[Subject], Iterator[Comparison]]] = {
+    # First, because the models that this process loads would disturb them.
+    "start": processes.start,
+    "load": processes.load,
+    "steps": images.by_steps,
+    "engine": images.at_once_and_late,
+    "captions": captions.captions,
+    "http": web.http,
+}
+# These make plain calls on the weights that we loaded.
+NEED_RESIDENT_WEIGHTS = ("steps", "engine", "captions")
 
 
 def main(arguments: Sequence[str]) -> int:
-    options = parse(arguments, __doc__)
+    options = parse(arguments, __doc__, PARTS)
     try:
         report = _benchmark(options)
-    except (CannotStart, WrongCheckpoint) as error:
+    except CannotStart as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     print(to_markdown(report))
@@ -59,105 +44,34 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _benchmark(options: Namespace) -> Report:
-    choice, device = _choose(options)
-    others = OtherWork()
-    report = Report(
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=describe_machine(device),
-        models=describe_models(choice),
-        plan=plan_of(options),
+    models = choose(options)
+    subject = Subject(models, server_flags(options), plan_of(options))
+    date, others = datetime.now(UTC), OtherWork()
+    machine = describe_machine(subject.device)
+    comparisons = list(measure(subject, options.only or PARTS))
+    return Report(
+        date.isoformat(timespec="seconds"),
+        machine,
+        describe_models(models),
+        subject.plan,
+        comparisons,
+        others.cores(),
     )
-    report = _measure(report, options, choice, device)
-    return replace(report, cores_taken=others.cores())
 
 
-def _choose(options: Namespace) -> tuple[Choice, torch.device]:
-    if not options.random:
-        return choose_both(options.models, options.captioner, options.generator, options.device)
-    if options.models != "auto" or options.captioner or options.generator:
-        raise CannotStart(
-            "--random brings both models: leave out --models, --captioner and --generator, and"
-            " their environment variables."
-        )
-    folders = write_missing(options.random, Store().folder / "random" / options.random)
-    # For the server to be told the same.
-    options.captioner, options.generator = folders["captioner"], folders["generator"]
-    return choose_random(options.random, folders, options.device)
-
-
-def _measure(report: Report, options: Namespace, choice: Choice, device: torch.device) -> Report:
-    parts, flags = options.only or PARTS, server_flags(options)
-    # First: what this process has loaded would lie in the way of the others.
-    report = _measure_fresh(report, parts, choice, str(device), flags)
-    if set(parts) <= set(FRESH):
-        return report
-    loaded = load(choice, options.memory, device)
-    parts = measurable(parts, loaded)
-    if "steps" in parts:
-        _say("images by steps")
-        steps = steps_benchmark.measure(loaded.sdxl, loaded.max_batch_size, report.plan)
-        report = _with(report, steps=steps)
-    if "engine" in parts:
-        report = _measure_engine(report, loaded)
-    if "captions" in parts:
-        _say("captions")
-        report = _with(report, captions=captions_benchmark.measure(loaded.blip, report.plan))
-    if "http" in parts:
-        report = _measure_web(report, loaded, flags)
-    return report
-
-
-def measurable(parts: Sequence[str], loaded: Loaded) -> Sequence[str]:
-    if loaded.is_resident:
-        return parts
-    _say(f"offloaded weights are for our engines alone: leaving out {', '.join(SHARED)}")
-    return [part for part in parts if part not in SHARED]
-
-
-def _measure_fresh(
-    report: Report, parts: Sequence[str], choice: Choice, device: str, flags: Sequence[str]
-) -> Report:
-    if "start" in parts:
-        _say("starting the server, and a bare program")
-        report = replace(report, start=start_benchmark.measure(choice, device, flags, report.plan))
-    if "load" in parts:
-        _say("loading both models, and the memory that they take")
-        loads, memory = load_benchmark.measure(choice, device, flags, report.plan)
-        report = _with(report, load=loads, memory=memory)
-    return report
-
-
-def _measure_engine(report: Report, loaded: Loaded) -> Report:
-    sdxl, max_batch_size, plan = loaded.sdxl, loaded.max_batch_size, report.plan
-    at_once = []
-    for count in plan.requests:
-        _say(f"requests at once: {count}")
-        at_once.append(engine_benchmark.measure(sdxl, max_batch_size, plan, count))
-    _say("a late request")
-    return replace(report, engine=at_once, late=late_benchmark.measure(sdxl, max_batch_size, plan))
-
-
-def _measure_web(report: Report, loaded: Loaded, flags: Sequence[str]) -> Report:
-    _say("the web beside the engines")
-    captions = captioner.engine.Engine(loaded.blip)
-    images = generator.engine.Engine(loaded.sdxl, loaded.max_batch_size)
-    captions.start()
-    images.start()
-    try:
-        with serving(flags) as server:
-            web = http_benchmark.measure(server, captions, images, report.plan)
-    finally:
-        captions.close()
-        images.close()
-    return replace(report, web=web)
-
-
-def _with(report: Report, **comparisons: Comparison) -> Report:
-    return replace(report, comparisons={**report.comparisons, **comparisons})
+def measure(subject: Subject, wanted: Collection[str]) -> Iterator[Comparison]:
+    for part in (part for part in PARTS if part in wanted):
+        if part in NEED_RESIDENT_WEIGHTS and not subject.loaded.is_resident:
+            _say(f"{part}: left out, a plain call cannot use offloaded weights")
+            continue
+        _say(f"{part} ...")
+        for comparison in PARTS[part](subject):
+            _say(f"measured: {comparison.title}")
+            yield comparison
 
 
 def _say(what: str) -> None:
-    print(f"{what} ...", file=sys.stderr)
+    print(what, file=sys.stderr)
 
 
 if __name__ == "__main__":

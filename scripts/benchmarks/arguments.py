@@ -1,23 +1,48 @@
-"""The command line of the benchmark."""
+"""The command line of the benchmark, and the plan that follows from it."""
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models_cache.flags import EPILOG, add_model_flags
-from scripts.benchmarks.plan import QUICK, Plan
 from scripts.random_checkpoints.sizes import SIZES
 
 PROGRAM = "scripts/benchmark"
-FRESH = ("start", "load")  # measured in processes of their own
-SHARED = ("steps", "engine", "captions")  # plain calls on the weights that we loaded
-PARTS = (*FRESH, *SHARED, "http")
+PROMPT = "a red house by the sea"
 
 
-def parse(arguments: Sequence[str], description: str | None) -> argparse.Namespace:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much to measure.
+
+    ``starts`` limits the repetitions of what starts a process. ``steps`` None means as many as the
+    checkpoint asks for. ``step_counts`` are for images that are compared by their steps, whatever
+    ``steps`` is. ``requests`` are how many at once.
+    """
+
+    repeat: int = 10
+    starts: int = 3
+    steps: int | None = None
+    step_counts: tuple[int, ...] = (20, 30, 50)
+    requests: tuple[int, ...] = (1, 2, 4, 8)
+    warms_up: bool = True
+
+
+# Shows that the benchmark works, and nothing else.
+QUICK = Plan(repeat=2, starts=1, steps=2, step_counts=(2, 3, 4), warms_up=False)
+# More steps take no more memory.
+FOR_MEMORY = Plan(steps=2)
+
+
+def parse(
+    arguments: Sequence[str], description: str | None, parts: Collection[str]
+) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=PROGRAM, description=description, epilog=EPILOG)
-    parser.add_argument("--only", choices=PARTS, action="append", help="may be repeated (all)")
+    parser.add_argument(
+        "--only", choices=list(parts), action="append", help="may be repeated (all)"
+    )
     at_once = " ".join(map(str, Plan().requests))
     parser.add_argument(
         "--requests", type=positive, nargs="+", metavar="N", help=f"how many at once ({at_once})"
@@ -31,7 +56,7 @@ def parse(arguments: Sequence[str], description: str | None) -> argparse.Namespa
     parser.add_argument(
         "--random",
         choices=SIZES,
-        help="random weights in place of --models, --captioner and --generator, written first where"
+        help="random weights in place of --models, --captioner and --generator, written first if"
         " they are missing: full is as large as BLIP-large and SDXL-base, 8.8 GB",
     )
     add_model_flags(parser, os.environ)
@@ -40,18 +65,16 @@ def parse(arguments: Sequence[str], description: str | None) -> argparse.Namespa
 
 def plan_of(options: argparse.Namespace) -> Plan:
     plan = QUICK if options.quick else Plan()
-    return Plan(
+    return replace(
+        plan,
         repeat=options.repeat or plan.repeat,
-        starts=plan.starts,
         steps=options.steps or plan.steps,
-        step_counts=plan.step_counts,
         requests=tuple(options.requests or plan.requests),
-        warms_up=plan.warms_up,
     )
 
 
 def server_flags(options: argparse.Namespace) -> list[str]:
-    """For the server to load what we load, where we do."""
+    """The flags with which a server loads the same models in the same place."""
     named = ("models", "captioner", "generator", "device", "memory")
     return [f"--{name}={getattr(options, name)}" for name in named if getattr(options, name)]
 

@@ -1,47 +1,134 @@
-"""The same work in two ways, in one run: with the plain library, and with ours."""
+"""Measures several ways of doing the same work side by side, and says how ours compares."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import operator
+import statistics
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from scripts.benchmarks.repetition import Spread, ratio
-from scripts.benchmarks.table import table
+Way = TypeVar("Way", bound=Hashable)
+Result = TypeVar("Result")
+
+BOUNDS = {
+    "at most": operator.le,
+    "under": operator.lt,
+    "at least": operator.ge,
+    "over": operator.gt,
+}
+
+
+def interleave(
+    ways: Mapping[Way, Callable[[], Result]], repeat: int, warms_up: bool
+) -> dict[Way, list[Result]]:
+    """Runs each way once in every repetition, and begins each repetition with another way.
+
+    If something slows the machine for a while, it then slows all ways alike.
+    """
+    names = list(ways)
+    for name in names if warms_up else ():
+        ways[name]()
+    results: dict[Way, list[Result]] = {name: [] for name in names}
+    for repetition in range(repeat):
+        for place in range(len(names)):
+            name = names[(repetition + place) % len(names)]
+            results[name].append(ways[name]())
+    return results
+
+
+def in_own_thread(work: Callable[[], Result]) -> Result:
+    """Runs ``work`` in a thread that then ends, so that nothing of it slows the next way.
+
+    On a CPU each thread that calls torch has helper threads until it ends. If there are more of
+    them than cores, they sleep while they wait for work, and a small model takes twice as long.
+    """
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(work).result()
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
-    """``what`` names the unit; ``plain`` and ``ours`` are by repetition."""
+class Spread:
+    """Several measurements of one quantity. Formats as ``median (smallest to largest)``."""
+
+    median: float
+    smallest: float
+    largest: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Spread":
+        values = list(values)
+        return cls(statistics.median(values), min(values), max(values))
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.median:{spec}} ({self.smallest:{spec}} to {self.largest:{spec}})"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One quantity. ``what`` names it and its unit.
+
+    ``values`` are by way, then by repetition. The last way is ours.
+    """
 
     what: str
-    plain: Sequence[float]
-    ours: Sequence[float]
+    values: Mapping[str, Sequence[float]]
+
+    @classmethod
+    def of(
+        cls,
+        what: str,
+        results: Mapping[str, Sequence[Result]],
+        measured: Callable[[Result], float],
+    ) -> "Figure":
+        return cls(what, {way: [measured(each) for each in all_] for way, all_ in results.items()})
+
+    def spreads(self, way: str) -> dict[str, Spread]:
+        """What was measured of ``way``; for a way that is not ours, also how ours compares.
+
+        The ratio and the difference are taken within each repetition.
+        """
+        measured = {"measured": Spread.of(self.values[way])}
+        *_, ours = self.values
+        if way == ours:
+            return measured
+        pairs = list(zip(self.values[ours], self.values[way], strict=True))
+        return {
+            **measured,
+            "ratio": Spread.of(mine / other for mine, other in pairs),
+            "difference": Spread.of(mine - other for mine, other in pairs),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A promise that is kept if the median of ``measured`` is within ``limit``.
+
+    ``bound`` is one of ``BOUNDS``.
+    """
+
+    what: str
+    measured: Spread
+    bound: str
+    limit: float
 
     @property
-    def spreads(self) -> tuple[Spread, Spread, Spread]:
-        """Of the plain library, of ours, and of ours over the plain library's."""
-        return Spread.of(self.plain), Spread.of(self.ours), ratio(self.ours, self.plain)
+    def promised(self) -> str:
+        return f"{self.what}, {self.bound} {self.limit:g}"
+
+    @property
+    def is_met(self) -> bool:
+        return bool(BOUNDS[self.bound](self.measured.median, self.limit))
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``plain`` and ``ours`` name the ways; ``note`` says what a reader has to know of the rows."""
+    """The same work done in several ways in one run.
+
+    ``note`` is what a reader must know of the figures. ``details`` are for the JSON alone.
+    """
 
     title: str
-    plain: str
-    ours: str
-    rows: Sequence[Both]
-    note: str
-
-    @property
-    def names(self) -> tuple[str, str, str]:
-        return self.plain, self.ours, "ratio"
-
-    @property
-    def figures(self) -> dict[str, dict[str, Spread]]:
-        """By row, then by name."""
-        return {row.what: dict(zip(self.names, row.spreads, strict=True)) for row in self.rows}
-
-    @property
-    def sections(self) -> list[str]:
-        """Heading, table and note, in Markdown."""
-        rows = [(row.what, *(f"{one:.3f}" for one in row.spreads)) for row in self.rows]
-        return [f"## {self.title}", table(("what", *self.names), rows), self.note]
+    figures: Sequence[Figure]
+    note: str = ""
+    targets: Sequence[Target] = ()
+    details: Mapping[str, object] = field(default_factory=dict)

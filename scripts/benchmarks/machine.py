@@ -1,20 +1,22 @@
-"""Machine and models, described so that figures can be judged, and nobody be recognised."""
+"""The machine: what it is, its clock, and how much of it others took while we measured."""
 
 import os
 import platform
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import torch
 
-from models_cache.catalog import Checkpoint
-from models_cache.choice import Choice
-from models_cache.cores import usable_cores
+from models_cache.runtime.device import usable_cores
+
+CPU_SECONDS = Path("/proc/stat")
+MAX_CORES = 0.1
 
 
 def describe_machine(device: torch.device) -> dict[str, object]:
-    """No path, host or user name."""
+    """What one needs to judge figures. Holds no path, host or user name."""
     described: dict[str, object] = {
         "cpu": cpu_name(),
         "cores": usable_cores(),
@@ -30,18 +32,6 @@ def describe_machine(device: torch.device) -> dict[str, object]:
     return described
 
 
-def describe_models(choice: Choice) -> dict[str, str]:
-    return {
-        "captioner": public_name(choice.captioner.checkpoint),
-        "generator": public_name(choice.generator.checkpoint),
-    }
-
-
-def public_name(checkpoint: Checkpoint) -> str:
-    """Without the folder that it lies in: a hub id has a slash as well, and keeps it."""
-    return checkpoint.name if checkpoint.repository else Path(checkpoint.name).name
-
-
 def cpu_name() -> str:
     if platform.system() == "Darwin":
         command = ["sysctl", "-n", "machdep.cpu.brand_string"]
@@ -54,3 +44,39 @@ def cpu_name() -> str:
 
 def memory_gib() -> float:
     return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+
+
+def now(device: torch.device) -> float:
+    """Seconds, read once all that was asked of ``device`` is done.
+
+    Do not call it while other threads compute there: it would wait for them too. An image or words
+    in host memory are done anyway.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+class OtherWork:
+    """Counts from its making on. A child process counts as ours once it was waited for."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._before = _seconds_of_others()
+
+    def cores(self) -> float | None:
+        """How many were busy for others on average; None if the system does not tell."""
+        after = _seconds_of_others()
+        if self._before is None or after is None:
+            return None
+        # Both clocks tick coarsely, but no process gives time back.
+        return max(0.0, after - self._before) / (time.monotonic() - self._began)
+
+
+def _seconds_of_others() -> float | None:
+    if not CPU_SECONDS.exists():
+        return None
+    ticks = [int(field) for field in CPU_SECONDS.read_text().split(maxsplit=9)[1:9]]
+    user, nice, system, _idle, _iowait, interrupts, soft_interrupts, stolen = ticks
+    busy = user + nice + system + interrupts + soft_interrupts + stolen
+    return busy / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])

@@ -1,7 +1,7 @@
-"""The ways to an image that are compared: a call of the pipeline, and a job of an engine."""
+"""Images by a plain call of the pipeline, and the requests for them."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from random import Random
 from typing import Any
 
 import torch
@@ -9,32 +9,28 @@ from diffusers import StableDiffusionXLPipeline
 from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
-from generator.engine import Engine
-from generator.job import Job, Succeeded
+from generator.model_info import ModelInfo
 from generator.request import GenerationRequest
-from generator.sdxl import SDXL
+from scripts.benchmarks.arguments import Plan
+from scripts.demo_models.scenes import sample_scene
 
 
-@contextlib.contextmanager
-def running(sdxl: SDXL, max_batch_size: int) -> Iterator[Engine]:
-    """An engine whose thread begins and ends here, see ``in_own_thread``."""
-    engine = Engine(sdxl, max_batch_size)
-    engine.start()
-    try:
-        yield engine
-    finally:
-        engine.close()
+def draw_requests(info: ModelInfo, plan: Plan, count: int) -> list[GenerationRequest]:
+    """Requests that are equal in each run, and differ from each other in prompt and seed alone."""
+    rng = Random("benchmark")
+    return [
+        info.request(sample_scene(rng).caption, seed=seed, num_inference_steps=plan.steps)
+        for seed in range(count)
+    ]
 
 
 def paint(
     pipeline: StableDiffusionXLPipeline, requests: Sequence[GenerationRequest], **options: Any
 ) -> list[Image.Image]:
-    """One call of the pipeline. The requests differ in prompt and seed alone.
+    """Calls the pipeline once, for requests that differ in prompt and seed alone.
 
-    It starts from the engine's noise, so that both paint the same.
-
-    Where the VAE is of another type than the UNet, which no call casts between, its latents are
-    decoded here.
+    It starts from the engine's noise, so that both paint the same. If the VAE has another type
+    than the UNet, the latents are decoded here: no call of the pipeline casts between the two.
     """
     shared = requests[0]
     is_split = pipeline.vae.dtype != pipeline.unet.dtype
@@ -58,7 +54,7 @@ def paint(
 def noise(
     pipeline: StableDiffusionXLPipeline, request: GenerationRequest, rngs: list[torch.Generator]
 ) -> torch.Tensor:
-    """Drawn in fp32, as the engine does, whatever numbers this torch release draws in fp16."""
+    """Draws in fp32, as the engine does: some torch releases draw other numbers in fp16."""
     scale, channels = pipeline.vae_scale_factor, pipeline.unet.config.in_channels
     shape = len(rngs), channels, request.height // scale, request.width // scale
     drawn = randn_tensor(shape, rngs, pipeline.unet.device, torch.float32)
@@ -66,33 +62,21 @@ def noise(
 
 
 def decoded(pipeline: StableDiffusionXLPipeline, latents: torch.Tensor) -> list[Image.Image]:
-    """As ``StableDiffusionXLPipeline.__call__`` does it, in the VAE's own type.
+    """Decodes as ``StableDiffusionXLPipeline.__call__`` does, but in the VAE's own type.
 
-    One by one, as after ``vae.enable_slicing``: eight large ones together outgrow kernels and GPUs.
+    One image after the other, as after ``vae.enable_slicing``: eight large ones together are too
+    much for kernels and GPUs.
     """
     vae = pipeline.vae
-    mean, std = vae.config.latents_mean, vae.config.latents_std
     latents = latents.to(vae.dtype)
-    if mean is not None and std is not None:
-        latents = latents * per_channel(std, latents) / vae.config.scaling_factor
-        latents = latents + per_channel(mean, latents)
-    else:
-        latents = latents / vae.config.scaling_factor
+    mean, std = (
+        latents.new_tensor(values).view(1, -1, 1, 1)
+        for values in (vae.config.latents_mean or [0.0], vae.config.latents_std or [1.0])
+    )
+    latents = latents * std / vae.config.scaling_factor + mean
     with torch.inference_mode():
         pixels = [vae.decode(each, return_dict=False)[0] for each in latents.split(1)]
     images: list[Image.Image] = pipeline.image_processor.postprocess(
         torch.cat(pixels), output_type="pil"
     )
     return images
-
-
-def per_channel(values: Sequence[float], latents: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(values, device=latents.device, dtype=latents.dtype).view(1, -1, 1, 1)
-
-
-def image_of(job: Job) -> Image.Image:
-    """Blocks until it is there."""
-    outcome = job.wait()
-    if not isinstance(outcome, Succeeded):
-        raise RuntimeError(f"a job of the benchmark ended with {outcome}")
-    return outcome.image

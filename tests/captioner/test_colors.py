@@ -122,6 +122,7 @@ def ink_lightness(cyan, magenta, yellow, black):
     ("inks", "gray"),
     [((0, 0, 0, 0), 255), ((255, 0, 0, 0), 119), ((0, 255, 0, 0), 171), ((0, 0, 0, 255), 0)],
 )
+@pytest.mark.slow
 def test_inks_look_as_the_press_profile_says(file_format, inks, gray):
     options = {"quality": 100} if file_format == "JPEG" else {}
     press = press_profile(ink_lightness)
@@ -146,6 +147,7 @@ def test_inks_look_as_the_press_profile_says(file_format, inks, gray):
         ("LAB", (128, 128, 128), P3),
     ],
 )
+@pytest.mark.slow
 def test_a_profile_that_is_broken_or_of_other_pixels_changes_nothing(mode, color, icc_profile):
     plain = read_image(patch(mode, color, "TIFF", None))
     assert read_image(patch(mode, color, "TIFF", icc_profile)).tobytes() == plain.tobytes()
@@ -163,6 +165,7 @@ def test_without_a_profile_no_value_changes():
     assert read_image(encoded(two_colors(), "PNG")).tobytes() == two_colors().tobytes()
 
 
+@pytest.mark.slow
 def test_many_threads_turn_colors_at_once():
     data = [patch("RGB", stored, "PNG", P3) for stored, _ in PATCHES] * 50
     with ThreadPoolExecutor(8) as pool:
@@ -170,6 +173,7 @@ def test_many_threads_turn_colors_at_once():
     assert shown == [color for _, color in PATCHES] * 50
 
 
+@pytest.mark.slow
 def test_no_damage_to_a_profile_is_told():
     rng, image = random.Random(0), Image.new("RGB", (8, 8), "red")
     sound = [P3, gray_profile(2.2), press_profile(ink_lightness)]

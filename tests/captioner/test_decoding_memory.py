@@ -21,6 +21,7 @@ def png(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_a_picture_says_what_its_pixels_will_take():
     assert open_image(png(30, 20)).decoding_bytes == DECODING_BYTES_PER_PIXEL * 600
     assert (

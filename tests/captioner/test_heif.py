@@ -177,6 +177,7 @@ def test_gray_of_fewer_bits_than_the_header_says_is_refused():
 
 
 @needs_heif
+@pytest.mark.slow
 def test_metadata_and_other_pictures_are_left_unread():
     """Of 300 pictures each has a profile of 2 MB, which is one in the file."""
     pictures = [coded("picture", colr_icc(bytes(2 * 2**20)))] * 300
@@ -211,6 +212,7 @@ def test_what_a_camera_appends_does_not_matter():
 
 @needs_heif
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_no_damage_draws_anything_but_invalid_image():
     rng = random.Random(0)
     tiles = tiled(2, 1, grid(2, 1, 256, 64))

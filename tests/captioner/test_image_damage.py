@@ -100,6 +100,7 @@ def mutated(rng, data):
 
 
 @pytest.mark.filterwarnings("ignore")  # as errors they would end the reading before its later parts
+@pytest.mark.slow
 def test_no_damage_draws_anything_but_invalid_image():
     rng, files = random.Random(0), corpus()
     for data in files:

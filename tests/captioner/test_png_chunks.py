@@ -93,6 +93,7 @@ def test_a_length_that_points_behind_the_file_ends_the_search():
     assert_shows_two_colors(data)
 
 
+@pytest.mark.slow
 def test_pixels_in_a_hundred_thousand_chunks_are_read_as_fast_as_text_is_skipped():
     seconds = []
     for kind in (b"tEXt", b"IDAT"):

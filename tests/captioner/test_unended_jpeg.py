@@ -29,6 +29,7 @@ def test_the_last_two_bytes_may_be_missing(image, options):
 
 
 @pytest.mark.parametrize(("image", "options"), ONE_SCAN)
+@pytest.mark.slow
 def test_wherever_a_file_is_cut_it_is_refused_or_shows_the_same(image, options):
     data = encoded(image, "JPEG", **options)
     whole = read_image(data).tobytes()

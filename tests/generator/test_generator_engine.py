@@ -715,6 +715,7 @@ def assert_log_is_whole(job: Job):
 
 @pytest.mark.parametrize("ending", ["finish", "close"])
 @pytest.mark.parametrize("seeds", [range(25), range(25, 50), range(50, 75), range(75, 100)])
+@pytest.mark.slow
 def test_whatever_happens_every_job_has_its_own_one_outcome(caplog, ending, seeds):
     caplog.set_level(logging.CRITICAL, "generator.engine")
     outcomes = Counter()

@@ -208,6 +208,7 @@ def test_a_value_with_broken_quotes_is_taken_as_it_stands():
 @pytest.mark.parametrize(
     "piece", ["a", "a ", "a:", 'aa:"', 'aa:"b,', "aa:\\", "\n", "Negative prompt:"]
 )
+@pytest.mark.slow
 def test_no_text_takes_long_to_read(piece):
     text = piece * (40_000 // len(piece))
     start = time.process_time()

@@ -178,6 +178,7 @@ def test_swapped_flags_are_refused(store, tmp_path):
         choose(Models.DEMO, both(str(generator), str(captioner)), has_cuda=True, store=store)
 
 
+@pytest.mark.slow
 def test_a_program_that_stays_offline_ends_with_the_sentence_of_its_download(
     hub, tmp_path, monkeypatch, capfd
 ):

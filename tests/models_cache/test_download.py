@@ -15,6 +15,8 @@ from models_cache.download import Download
 from models_cache.hub import Hub
 from models_cache.store import Store
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "c" * 40
 BLIP = Checkpoint("org/blip", Family.BLIP, repository="org/blip")
 SDXL = Checkpoint("org/sdxl", Family.SDXL, repository="org/sdxl")

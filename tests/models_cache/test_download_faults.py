@@ -17,6 +17,8 @@ from models_cache.download import Download
 from models_cache.hub import Hub
 from models_cache.store import Store
 
+pytestmark = pytest.mark.slow
+
 BLIP = Checkpoint("org/blip", Family.BLIP, repository="org/blip")
 SDXL = Checkpoint("org/sdxl", Family.SDXL, repository="org/sdxl")
 COMMAND = "Then run:\n    scripts/download_models --captioner org/blip"

@@ -12,6 +12,8 @@ from models_cache.advice import CannotFetch
 from models_cache.catalog import BLIP_LARGE, Checkpoint, Family
 from models_cache.choose import fetch_in_child
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "c" * 40
 ROOT = Path(__file__).parents[2]
 BLIP = Checkpoint("org/blip", Family.BLIP, repository="org/blip")

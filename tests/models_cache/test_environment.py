@@ -11,6 +11,8 @@ import pytest
 
 from models_cache import environment
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 # Reads a module without running it, and prints the environment once it imports what reads it.
@@ -34,8 +36,9 @@ tell()
 def programs() -> list[str]:
     """Whatever ``python -m`` can run, and what tests run under."""
     found = [ROOT / "tests" / "conftest.py"]
-    for file in sorted(ROOT.rglob("*.py")):
-        if not {".venv", "tests"} & set(file.relative_to(ROOT).parts):
+    packages = ("captioner", "generator", "models_cache", "scripts", "webapp")
+    for package in packages:
+        for file in sorted((ROOT / package).rglob("*.py")):
             is_program = '__name__ == "__main__"' in file.read_text("utf-8")
             found += [file] if is_program or file.name == "__main__.py" else []
     return [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in found]
@@ -82,7 +85,6 @@ def test_a_user_who_chose_how_openmp_waits_is_not_overruled():
     assert not {"GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(environ)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="LLVM's OpenMP tells it otherwise")
 def test_openmp_has_read_it_by_the_time_torch_is_there():
     prepared = "from models_cache import environment; environment.prepare(); import torch"

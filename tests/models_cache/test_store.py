@@ -282,6 +282,7 @@ def test_nothing_is_looked_up_in_the_network_and_nothing_is_written(store, tmp_p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_users_cache_is_where_the_environment_says_and_no_model_library_is_imported(tmp_path):
     program = (
         "import sys; from models_cache import catalog, store; print(store.Store().user_cache);"

@@ -2,47 +2,57 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from models_cache.start import CannotStart
-from tiny import tiny_blip, tiny_pipeline
+from tiny import TINY_INFO, tiny_blip, tiny_pipeline
 
 from captioner.blip import Blip
 from generator.sdxl import SDXL
-from scripts.benchmarks import (
-    captions_benchmark,
-    load_benchmark,
-    phases,
-    start_benchmark,
-    steps_benchmark,
+from models_cache.advice import CannotStart
+from scripts.benchmarks import captions, images, processes
+from scripts.benchmarks.__main__ import PARTS, main, measure
+from scripts.benchmarks.arguments import QUICK, parse, plan_of, server_flags
+from scripts.benchmarks.captions import APART, PLAIN, Captioned
+from scripts.benchmarks.comparison import Comparison, Figure, Spread
+from scripts.benchmarks.images import pixel_difference
+from scripts.benchmarks.machine import now
+from scripts.benchmarks.models import (
+    Loaded,
+    Subject,
+    choose_named,
+    describe_models,
+    named_random,
+    write_missing,
 )
-from scripts.benchmarks.__main__ import main, measurable
-from scripts.benchmarks.arguments import parse, plan_of, server_flags
-from scripts.benchmarks.captions_benchmark import ENGINE, PLAIN, Captioned
-from scripts.benchmarks.clock import now
-from scripts.benchmarks.comparison import Both, Comparison
-from scripts.benchmarks.loaded import Loaded
-from scripts.benchmarks.machine import describe_models
-from scripts.benchmarks.painting import paint
-from scripts.benchmarks.phases import Phase
-from scripts.benchmarks.plan import QUICK, draw_requests
-from scripts.benchmarks.random_models import choose_random, write_missing
-from scripts.benchmarks.repetition import Spread, pixel_difference
-from scripts.benchmarks.report import Report, to_json, to_markdown
+from scripts.benchmarks.painting import draw_requests, paint
+from scripts.benchmarks.programs import phases
+from scripts.benchmarks.programs.phases import Phase
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-LOAD = Comparison("Load", "theirs", "ours", [Both("to warm, s", [4.0, 9.0], [2.0, 3.0])], "A note.")
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Of the tiny random captioner and generator."""
     return write_missing("tiny", tmp_path_factory.mktemp("random"))
+
+
+@pytest.fixture
+def subject(folders: dict[str, Path]) -> Subject:
+    """The tiny random models on the CPU."""
+    flags = [f"--{part}={folder}" for part, folder in folders.items()]
+    flags.append("--device=cpu")
+    models = choose_named(parse(flags, None, PARTS))
+    plan = replace(QUICK, requests=(1, 2))
+    return Subject(named_random(models, "tiny"), flags, plan)
 
 
 @pytest.fixture
@@ -59,19 +69,12 @@ def cuda_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def test_ours_is_shown_over_the_libraries():
-    report = Report("a date", {}, {}, QUICK, comparisons={"load": LOAD})
-    figures = json.loads(to_json(report))["figures"]["load"]["to warm, s"]
-    assert figures["theirs"]["median"] == 6.5
-    assert figures["ratio"] == {"median": pytest.approx(5 / 12), "smallest": 1 / 3, "largest": 0.5}
-    text = to_markdown(report)
-    assert "| what       | theirs                 | ours                   | ratio" in text
-    assert text.endswith("A note.")
-
-
 def test_one_step_is_the_slope_within_each_repetition():
     seconds = [[3.0, 6.0], [4.0, 8.0], [6.0, 12.0]]
-    assert steps_benchmark.slopes([20, 30, 50], seconds) == pytest.approx([0.1, 0.2])
+    figures = [Figure("s", {"theirs": each, "ours": [1.0, 1.0]}) for each in seconds]
+    slope = images.slope([20, 30, 50], figures)
+    assert slope.values["theirs"] == pytest.approx([0.1, 0.2])
+    assert slope.values["ours"] == pytest.approx([0.0, 0.0])
 
 
 def test_the_clock_waits_for_a_gpu_and_for_nothing_else(cuda_calls: list[str]):
@@ -93,37 +96,47 @@ def test_a_program_that_fails_says_why():
 
 
 def test_peaks_are_compared_phase_by_phase():
-    plain = [[Phase(1.0, "loaded", 2 * 10**9), Phase(2.0, "8 at once", 4 * 10**9)]]
-    ours = [[Phase(1.0, "loaded", 10**9), Phase(2.0, "8 at once", 3 * 10**9)]]
-    memory = load_benchmark.memory(plain, ours, "cuda:0")
-    assert memory.figures["8 at once, GB"]["ratio"] == Spread(0.75, 0.75, 0.75)
+    def phases_of(*gigabytes: int) -> list[Phase]:
+        names = "loaded", "8 at once"
+        return [Phase(1.0, name, each * 10**9) for name, each in zip(names, gigabytes, strict=True)]
+
+    told = {processes.LIBRARIES: [phases_of(2, 4)], processes.OURS: [phases_of(1, 3)]}
+    memory = processes.compare_memory(told, torch.device("cuda:0"))
+    assert [each.what for each in memory.figures] == ["loaded, GB", "8 at once, GB"]
+    at_once = memory.figures[1].spreads(processes.LIBRARIES)
+    assert at_once["ratio"] == Spread(0.75, 0.75, 0.75)
     assert "GPU" in memory.note
 
 
 def test_captions_that_differ_are_told():
     captioned = {
-        (PLAIN, 1): [Captioned(1.0, ("a red house",))],
-        (ENGINE, 1): [Captioned(1.0, ("a red house",)), Captioned(1.0, ("a red boat",))],
+        PLAIN: [Captioned(1.0, ("a red house",))],
+        APART: [Captioned(1.0, ("a red house",)), Captioned(1.0, ("a red boat",))],
     }
-    assert captions_benchmark.agreement(captioned).startswith("1 of 3 captions differ")
+    assert captions.agreement([captioned]).startswith("1 of 3 captions differ")
 
 
 def test_up_to_eight_requests_come_at_once():
-    assert plan_of(parse([], None)).requests == (1, 2, 4, 8)
-    assert plan_of(parse(["--quick"], None)).step_counts == QUICK.step_counts
+    assert plan_of(parse([], None, PARTS)).requests == (1, 2, 4, 8)
+    assert plan_of(parse(["--quick"], None, PARTS)).step_counts == QUICK.step_counts
 
 
 def test_the_server_is_told_where_the_weights_go():
-    assert "--memory=resident" in server_flags(parse(["--memory", "resident"], None))
+    assert "--memory=resident" in server_flags(parse(["--memory", "resident"], None, PARTS))
 
 
-@pytest.mark.tiny
-def test_no_plain_call_is_tried_on_offloaded_weights(tmp_path: Path):
-    loaded = Loaded(
-        Blip(*tiny_blip(tmp_path / "blip"), "tiny"), SDXL(tiny_pipeline(tmp_path), "tiny"), 4
-    )
-    assert measurable(["steps", "http"], loaded) == ["steps", "http"]
-    assert measurable(["steps", "http"], replace(loaded, is_resident=False)) == ["http"]
+def test_no_plain_call_is_tried_on_offloaded_weights(monkeypatch, capsys):
+    for part in PARTS:
+        monkeypatch.setitem(PARTS, part, lambda _, part=part: [Comparison(part, [])])
+
+    def measured(wanted: list[str], is_resident: bool) -> list[str]:
+        subject = SimpleNamespace(loaded=Loaded(None, None, 4, is_resident))
+        return [each.title for each in measure(subject, wanted)]
+
+    assert measured(list(PARTS), is_resident=True) == list(PARTS)
+    assert measured(list(PARTS), is_resident=False) == ["start", "load", "http"]
+    assert "steps: left out" in capsys.readouterr().err
+    assert measured(["http", "steps", "load"], is_resident=True) == ["load", "steps", "http"]
 
 
 @pytest.mark.parametrize("flag", ["--models=demo", "--captioner=mine", "--generator=mine"])
@@ -153,17 +166,16 @@ def test_random_weights_that_find_no_room_are_not_begun(tmp_path: Path, monkeypa
 
 
 @pytest.mark.tiny
-def test_random_weights_are_named_as_such(folders: dict[str, Path]):
-    choice, _ = choose_random("tiny", folders, "cpu")
-    assert set(describe_models(choice).values()) == {"random weights, tiny"}
-    assert choice.generator.folder == folders["generator"]
+def test_random_weights_are_named_as_such(folders: dict[str, Path], subject: Subject):
+    assert set(describe_models(subject.models).values()) == {"random weights, tiny"}
+    assert subject.folders[1] == str(folders["generator"])
 
 
 @pytest.mark.tiny
 @pytest.mark.parametrize("scale", [{}, {"latents_mean": [0.5] * 4, "latents_std": [2.0] * 4}])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1), (torch.bfloat16, 12)])
 def test_a_vae_of_another_type_paints_the_same(tmp_path: Path, dtype, tolerance, scale):
-    sdxl = SDXL(tiny_pipeline(tmp_path), "tiny")
+    sdxl = SDXL(tiny_pipeline(tmp_path), TINY_INFO)
     pipeline = sdxl.pipeline
     pipeline.vae.register_to_config(**scale)
     requests = draw_requests(sdxl.info, QUICK, 2)
@@ -174,42 +186,56 @@ def test_a_vae_of_another_type_paints_the_same(tmp_path: Path, dtype, tolerance,
 
 @pytest.mark.tiny
 def test_an_image_is_measured_by_its_steps(tmp_path: Path):
-    steps = steps_benchmark.measure(SDXL(tiny_pipeline(tmp_path), "tiny"), 8, QUICK)
-    names = [row.what for row in steps.rows]
+    loaded = Loaded(None, SDXL(tiny_pipeline(tmp_path), TINY_INFO), 8)
+    (steps,) = images.by_steps(SimpleNamespace(loaded=loaded, plan=QUICK))
+    names = [each.what for each in steps.figures]
     assert names == ["2 steps, s", "3 steps, s", "4 steps, s", "one step (slope), s"]
-    assert {len(way) for row in steps.rows for way in (row.plain, row.ours)} == {QUICK.repeat}
+    assert {len(way) for each in steps.figures for way in each.values.values()} == {QUICK.repeat}
     assert "at most 0 of" in steps.note or "at most 1 of" in steps.note
 
 
 @pytest.mark.tiny
 def test_captions_are_measured_beside_generate(tmp_path: Path):
-    captions = captions_benchmark.measure(Blip(*tiny_blip(tmp_path), "tiny"), QUICK)
-    assert [row.what for row in captions.rows] == ["one picture, s", "8 at once, captions/s"]
-    assert captions.note.endswith("Both gave the same words.")
+    loaded = Loaded(Blip(*tiny_blip(tmp_path), "tiny"), None, 8)
+    (measured,) = captions.captions(SimpleNamespace(loaded=loaded, plan=QUICK))
+    assert [each.what for each in measured.figures] == ["one picture, s", "8 at once, captions/s"]
+    assert measured.note.endswith("Both gave the same words.")
 
 
 @pytest.mark.tiny
 @pytest.mark.slow
-def test_loads_are_measured_in_processes_of_their_own(folders: dict[str, Path]):
+def test_loads_are_measured_in_processes_of_their_own(subject: Subject):
     np.ones(10**9, np.uint8)  # the peak of this process is not to count as theirs
-    choice, _ = choose_random("tiny", folders, "cpu")
-    flags = [f"--{part}={folder}" for part, folder in folders.items()]
-    plan = replace(QUICK, requests=(1, 2))
-    load, memory = load_benchmark.measure(choice, "cpu", [*flags, "--device=cpu"], plan)
-    assert all(way[0] > 0 for row in load.rows for way in (row.plain, row.ours))
-    assert [row.what for row in memory.rows] == [
+    load, memory = processes.load(subject)
+    assert all(way[0] > 0 for each in load.figures for way in each.values.values())
+    assert [each.what for each in memory.figures] == [
         "loaded and warm, GB",
         "1 at once, GB",
         "2 at once, GB",
     ]
-    assert all(0.1 < way[0] < 0.9 for row in memory.rows for way in (row.plain, row.ours))
+    assert all(0.1 < way[0] < 0.9 for each in memory.figures for way in each.values.values())
 
 
 @pytest.mark.tiny
 @pytest.mark.slow
-def test_a_bare_program_is_timed_to_its_image(folders: dict[str, Path]):
-    choice, _ = choose_random("tiny", folders, "cpu")
-    assert start_benchmark.start_bare(choice, "cpu", 2)[0] > 0
+def test_a_server_and_a_bare_program_are_timed_to_their_first_image(subject: Subject):
+    (start,) = processes.start(subject)
+    ready, image = start.figures
+    assert list(ready.values) == [processes.SERVER]
+    assert 0 < ready.values[processes.SERVER][0] < image.values[processes.SERVER][0]
+    assert image.spreads(processes.BARE)["ratio"].median > 0
+
+
+@pytest.mark.tiny
+@pytest.mark.slow
+def test_a_bare_program_waits_for_no_import_of_the_server():
+    code = (
+        "import sys\n"
+        "from scripts.benchmarks.programs import bare_start, plain_load\n"
+        "print([name for name in sys.modules if name.startswith(('webapp', 'flask'))])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 @pytest.mark.tiny
@@ -220,6 +246,10 @@ def test_one_command_measures_parts_of_its_own_models(folders: dict[str, Path], 
     parts = [f"--only={part}" for part in ("steps", "captions", "engine")]
     assert main(["--quick", *models, "--device=cpu", *parts, "--requests=1", f"--json={file}"]) == 0
     document = json.loads(file.read_text())
-    assert set(document["comparisons"]) == {"steps", "captions"}
-    assert [each["requests"] for each in document["engine"]] == [1]
+    assert [each["title"] for each in document["comparisons"]] == [
+        "One image by steps",
+        "Requests at once: 1",
+        "A late request that joins a running one",
+        "Captions",
+    ]
     assert str(folders["captioner"].parent) not in file.read_text() + capsys.readouterr().out

@@ -25,6 +25,8 @@ from scripts.demo_models.scenes import (
     triples,
 )
 
+pytestmark = pytest.mark.slow
+
 HOUSE = Scene((Thing("red", "house"),), "by the sea")
 TWO = Scene((Thing("orange", "tree"), Thing("white", "cat", "small")), "at night", (LEFT_OF,))
 THREE = Scene(

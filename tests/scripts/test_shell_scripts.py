@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SCRIPTS = sorted(
     file for file in (ROOT / "scripts").iterdir() if file.is_file() and os.access(file, os.X_OK)

@@ -7,6 +7,8 @@ from tiny_server import MEBIBYTE, SECONDS, connected, get, is_closed, read_all, 
 
 from webapp.server import CUT
 
+pytestmark = pytest.mark.slow
+
 STOPPING = b"The server is stopping: try again in a minute."
 
 

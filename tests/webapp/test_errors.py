@@ -159,6 +159,7 @@ def odd_requests(addresses, rng):
         }
 
 
+@pytest.mark.slow
 def test_no_method_at_any_address_with_any_junk_is_a_5xx(client, services):
     client.application.testing = False
     jobs = [job_of(services, upload(client, picture(color=color))) for color in ("green", "red")]

@@ -98,7 +98,7 @@ def test_words_that_the_encoders_never_saw_are_named(patient, by_hand):
             sample.unseen_words = tuple(request.prompt.split()[3:])
             return sample
 
-    by_hand.generator.model = Shortsighted()
+    by_hand.generator._model = Shortsighted()
     by_hand.generator.start()
     try:
         answer = ask(patient, prompt="a red house by the sea").json

@@ -24,6 +24,8 @@ from webapp.server import CUT, FINISHED, Server, bind
 from webapp.services import Services
 from webapp.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 MEBIBYTE = 2**20
 
 

@@ -88,7 +88,7 @@ def test_words_that_the_encoders_never_saw_are_named_on_the_page(patient, by_han
             sample.unseen_words = ("of", "20x10")
             return sample
 
-    by_hand.generator.model = Shortsighted()
+    by_hand.generator._model = Shortsighted()
     by_hand.captioner.step()
     for _ in range(4):
         by_hand.generator.step()

@@ -175,6 +175,7 @@ def test_cancelling_is_nothing_that_a_link_can_do(patient, job):
     ("size", "shrunk"),
     [((4096, 1024), (2048, 512)), ((1, 5000), (1, 2048)), ((2048, 2048), (2048, 2048))],
 )
+@pytest.mark.slow
 def test_the_original_is_at_most_2048_pixels_on_a_side(patient, by_hand, size, shrunk):
     job = job_of(by_hand, upload(patient, picture(*size)))
     with Image.open(BytesIO(patient.get(f"/jobs/{job.id}/original.jpg").data)) as original:

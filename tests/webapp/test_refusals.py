@@ -14,6 +14,8 @@ from webapp.limits import Limits
 from webapp.server import CUT, Server, bind
 from webapp.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 TOO_LARGE = "The upload is too large: send a picture of at most 20 MB."
 NO_ROOM = "Too many pictures are being sent at once: try again in a minute."
 STOPPING = "The server is stopping: try again in a minute."
@@ -92,7 +94,6 @@ def test_nobody_is_asked_to_send_what_is_too_much(serve):
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-@pytest.mark.slow
 def test_who_goes_on_sending_for_ever_is_closed(serve):
     running = serve(max_request_body_bytes=1000, read_deadline_seconds=0.3)
     with connected(running.port, get("/length", "Content-Length: 100000000")) as client:

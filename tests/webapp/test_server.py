@@ -28,6 +28,8 @@ from tiny_server import (
 from webapp.limits import Limits
 from webapp.server import CUT, FINISHED, CannotListen, Server, bind
 
+pytestmark = pytest.mark.slow
+
 # Listening
 
 
@@ -277,7 +279,6 @@ def program():
             process.kill()
 
 
-@pytest.mark.slow
 def test_sigterm_lets_the_running_request_finish():
     with program() as (process, port, client):
         process.terminate()
@@ -288,7 +289,6 @@ def test_sigterm_lets_the_running_request_finish():
         assert process.wait(SECONDS) == FINISHED
 
 
-@pytest.mark.slow
 def test_sigint_drains_too_and_a_second_signal_ends_at_once():
     with program() as (process, port, client):
         process.send_signal(signal.SIGINT)

@@ -3,9 +3,8 @@
 from dataclasses import fields
 
 import pytest
-from models_cache.choice import Models
-from models_cache.memory import Memory
 
+from models_cache.flags import Memory, Models
 from webapp.limits import Limits
 from webapp.settings import Settings, is_loopback
 

@@ -1,9 +1,10 @@
-"""Both models from nothing to warm by the libraries alone, then images: ``phases`` of theirs.
+"""Loads and warms both models by the libraries alone, then paints; tells its phases.
 
-One after the other, as each library's documentation has it: ``from_pretrained`` in half precision
+One after the other, as each library's documentation does it: ``from_pretrained`` in half precision
 on CUDA, ``to`` the device, and a first small call.
 
-usage: python -m scripts.benchmarks.plain_load CAPTIONER GENERATOR DEVICE GUIDANCE_SCALE AT_ONCE
+usage: python -m scripts.benchmarks.programs.plain_load
+           CAPTIONER GENERATOR DEVICE GUIDANCE_SCALE AT_ONCE
 """
 
 import sys
@@ -18,21 +19,19 @@ from diffusers import StableDiffusionXLPipeline
 from PIL import Image
 from transformers import BlipForConditionalGeneration, BlipProcessor
 
-from generator.model_info import Defaults
-from generator.pipeline import read_model_info
-from models_cache import layout
-from models_cache.device import dtype_on, fit_threads
-from scripts.benchmarks.painting import paint
-from scripts.benchmarks.phases import tell
-from scripts.benchmarks.plan import FOR_MEMORY, PROMPT, draw_requests
+from models_cache.catalog import Family
+from models_cache.runtime.device import pick_device
+from scripts.benchmarks.arguments import FOR_MEMORY, PROMPT
+from scripts.benchmarks.painting import draw_requests, paint
+from scripts.benchmarks.programs.loading import plain_options, read_info
+from scripts.benchmarks.programs.phases import tell
 
 
 def main(
     captioner: str, generator: str, device_name: str, guidance_scale: str, at_once: str
 ) -> None:
-    fit_threads()
-    folder, device = Path(generator), torch.device(device_name)
-    info = read_model_info(folder, "generator", Defaults(1, float(guidance_scale)))
+    folder, device = Path(generator), pick_device(device_name)
+    info = read_info(folder, float(guidance_scale))
     # Both stay: the server has both in memory too.
     model = load_captioner(Path(captioner), device)
     pipeline = load_pipeline(folder, device)
@@ -48,21 +47,21 @@ def main(
 
 
 def load_captioner(folder: Path, device: torch.device) -> BlipForConditionalGeneration:
-    """Warm."""
+    """Returns the model loaded and warm."""
     processor = BlipProcessor.from_pretrained(folder)
     model = BlipForConditionalGeneration.from_pretrained(
-        folder, dtype=dtype_on(device), variant=layout.variant(folder)
-    ).to(device)
+        folder, **plain_options(folder, device, Family.BLIP)
+    )
+    model = model.to(device)
     inputs = processor(images=Image.new("RGB", (64, 64)), return_tensors="pt")
     model.generate(**inputs.to(device, model.dtype), max_new_tokens=2)
     return model
 
 
 def load_pipeline(folder: Path, device: torch.device) -> StableDiffusionXLPipeline:
-    variant = layout.component_variant(folder, "unet")
-    pipeline = StableDiffusionXLPipeline.from_pretrained(
-        folder, dtype=dtype_on(device), variant=variant, add_watermarker=False
-    ).to(device)
+    options = plain_options(folder, device, Family.SDXL)
+    pipeline = StableDiffusionXLPipeline.from_pretrained(folder, add_watermarker=False, **options)
+    pipeline = pipeline.to(device)
     # In fp32, to which a VAE in fp16 is cast, eight images decoded together fit hardly any GPU.
     pipeline.vae.enable_slicing()
     return pipeline

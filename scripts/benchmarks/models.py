@@ -1,0 +1,172 @@
+"""The models that are measured, chosen and loaded as the server does it."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+import captioner.engine
+import generator.engine
+from captioner.blip import Blip
+from generator.sdxl import SDXL
+from models_cache.advice import CannotStart, CheckpointError
+from models_cache.catalog import ROLES, Checkpoint, Family
+from models_cache.flags import Models
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.store import Store
+from scripts.benchmarks.arguments import Plan
+from scripts.random_checkpoints.__main__ import PARTS, TooLittleSpace, check_space
+from scripts.random_checkpoints.sizes import SIZES
+from webapp.models import ModelPair
+
+FAMILIES = {"captioner": Family.BLIP, "generator": Family.SDXL}
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Both models as the server has them once it is ready.
+
+    ``is_resident`` if all weights stay on the device, where a plain call can find them.
+    """
+
+    blip: Blip
+    sdxl: SDXL
+    max_batch_size: int
+    is_resident: bool = True
+
+    def captioning(self) -> closing[captioner.engine.Engine]:
+        """A started engine, whose thread ends with the ``with`` block, see ``in_own_thread``."""
+        engine = captioner.engine.Engine(self.blip)
+        engine.start()
+        return closing(engine)
+
+    def painting(self) -> closing[generator.engine.Engine]:
+        """A started engine of the generator, closed in the same way."""
+        engine = generator.engine.Engine(self.sdxl, self.max_batch_size)
+        engine.start()
+        return closing(engine)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured, and how much. ``flags`` make a server load the same."""
+
+    models: ModelPair
+    flags: Sequence[str]
+    plan: Plan
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """Both models in this process, loaded at the first use."""
+        return load(self.models)
+
+    @property
+    def device(self) -> torch.device:
+        return self.models.placement.device
+
+    @property
+    def folders(self) -> list[str]:
+        return [str(checkpoint.folder) for checkpoint in self.models.checkpoints.values()]
+
+    @property
+    def steps(self) -> int:
+        return self.plan.steps or self._generator.num_inference_steps
+
+    @property
+    def guidance_scale(self) -> float:
+        return self._generator.guidance_scale
+
+    @property
+    def _generator(self) -> Checkpoint:
+        return self.models.checkpoints[Family.SDXL].known
+
+
+def choose(options: Namespace) -> ModelPair:
+    """The models that the flags ask for. Raises CannotStart.
+
+    For random weights it writes their folders into ``options``, so that a server is told the same.
+    """
+    if not options.random:
+        return choose_named(options)
+    if options.models is not Models.AUTO or options.captioner or options.generator:
+        raise CannotStart(
+            "--random brings both models: leave out --models, --captioner and --generator, and"
+            " their environment variables"
+        )
+    folders = write_missing(options.random, Store().folder / "random" / options.random)
+    options.captioner, options.generator = str(folders["captioner"]), str(folders["generator"])
+    return named_random(choose_named(options), options.random)
+
+
+def choose_named(options: Namespace) -> ModelPair:
+    names = {Family.BLIP: options.captioner, Family.SDXL: options.generator}
+    return ModelPair.choose(options.models, names, options.device, options.memory)
+
+
+def named_random(models: ModelPair, size: str) -> ModelPair:
+    """``models`` without their folders' names, which would not say what was measured."""
+    checkpoints = {
+        family: replace(each, known=replace(each.known, name=f"random weights, {size}"))
+        for family, each in models.checkpoints.items()
+    }
+    return replace(models, checkpoints=checkpoints)
+
+
+def write_missing(size: str, root: Path) -> dict[str, Path]:
+    """Writes each part that is not whole into ``root``; returns the folders. Raises CannotStart."""
+    folders = {part: root / part for part in PARTS}
+    for part, folder in folders.items():
+        if not _is_whole(part, folder):
+            _write(part, size, folder)
+    return folders
+
+
+def _write(part: str, size: str, folder: Path) -> None:
+    checkpoint = PARTS[part](SIZES[size])
+    gigabytes = checkpoint.size_bytes / 1e9
+    try:
+        check_space(folder, checkpoint.size_bytes)
+    except TooLittleSpace as error:
+        raise CannotStart(
+            f"--random {size}: the {part} takes {gigabytes:.1f} GB, which {folder} has not free"
+        ) from error
+    print(f"writing random weights, {size} {part}, {gigabytes:.1f} GB ...", file=sys.stderr)
+    for _ in checkpoint.write(folder, SEED):
+        pass
+
+
+def _is_whole(part: str, folder: Path) -> bool:
+    try:
+        LocalCheckpoint.open(Checkpoint(part, FAMILIES[part], folder=folder), folder)
+    except CheckpointError:
+        return False
+    return True
+
+
+def describe_models(models: ModelPair) -> dict[str, str]:
+    return {ROLES[family]: public_name(each.known) for family, each in models.checkpoints.items()}
+
+
+def public_name(checkpoint: Checkpoint) -> str:
+    """The name without the folder before it. A hub id has a slash as well, and keeps it."""
+    return checkpoint.name if checkpoint.repository else Path(checkpoint.name).name
+
+
+def load(models: ModelPair) -> Loaded:
+    """Loads and warms both side by side, as the server does.
+
+    On threads that then end, see ``in_own_thread``.
+    """
+    with ThreadPoolExecutor(2) as executor:
+        blip = executor.submit(models.load_captioner)
+        sdxl = executor.submit(models.load_generator)
+    placement = models.placement
+    is_resident = placement.device_lock is None
+    return Loaded(blip.result(), sdxl.result(), placement.max_batch_size, is_resident)

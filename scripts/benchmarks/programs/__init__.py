@@ -1,0 +1,1 @@
+"""Programs that ``processes`` runs, each in a process of its own."""

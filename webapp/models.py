@@ -1,0 +1,56 @@
+"""The server's two models: chosen, compared with their configs, loaded side by side.  [torch]"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import captioner.blip
+import generator.pipeline
+from captioner.blip import Blip
+from generator.sdxl import SDXL
+from models_cache.catalog import Family
+from models_cache.choose import choose
+from models_cache.flags import Memory, Models
+from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime.device import pick_device
+from models_cache.runtime.gpu_fit import Placement, place
+from models_cache.runtime.loading import ConstructionLock, LoadProgress, load_warm
+from models_cache.runtime.tensors import check_weights
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPair:
+    """Each is loaded by the thread that is to own it; neither computes before both are there."""
+
+    checkpoints: Mapping[Family, LocalCheckpoint]
+    placement: Placement
+    progress: Mapping[Family, LoadProgress]
+    lock: ConstructionLock = field(default_factory=lambda: ConstructionLock(2))
+
+    @classmethod
+    def choose(
+        cls, models: Models, names: Mapping[Family, str | None], device: str, memory: Memory
+    ) -> "ModelPair":
+        """Says which models, why, and where they will be; arguments are those of the flags.
+
+        Not while another thread constructs a model. Raises CannotStart.
+        """
+        where = pick_device(device)
+        choice = choose(models, names, has_cuda=where.type == "cuda")
+        print(choice.reason, file=sys.stderr)
+        checkpoints = choice.checkpoints
+        placement = place(memory, checkpoints.values(), where)
+        check_weights(checkpoints[Family.BLIP], captioner.blip.COMPONENTS)
+        check_weights(checkpoints[Family.SDXL], generator.pipeline.COMPONENTS)
+        progress = {family: LoadProgress(each) for family, each in checkpoints.items()}
+        return cls(checkpoints, placement, progress)
+
+    def load_captioner(self) -> Blip:
+        """The captioner, warm. Raises what loading raises, and OtherModelFailed."""
+        checkpoint, progress = self.checkpoints[Family.BLIP], self.progress[Family.BLIP]
+        return load_warm(Blip.load, checkpoint, self.placement, progress, self.lock)
+
+    def load_generator(self) -> SDXL:
+        """The generator, warm. Raises what loading raises, and OtherModelFailed."""
+        checkpoint, progress = self.checkpoints[Family.SDXL], self.progress[Family.SDXL]
+        return load_warm(SDXL.load, checkpoint, self.placement, progress, self.lock)
