@@ -127,10 +127,16 @@ def usable_cores(root: Path = Path("/")) -> int:
 def _quotas(root: Path) -> Iterator[float]:
     """In cores, of the control groups that this process is in and of those around them."""
     try:
-        own = (root / "proc/self/cgroup").read_text("utf-8", "replace")
+        groups = (root / "proc/self/cgroup").read_text("utf-8", "replace")
         mounts = (root / "proc/self/mountinfo").read_text("utf-8", "replace")
     except OSError:  # no Linux
         return
+    # From lines like ``4:cpu,cpuacct:/docker/ab`` and, of version 2, ``0::/system.slice``.
+    own = {
+        controller: PurePosixPath(path)
+        for _, controllers, path in (line.split(":", 2) for line in groups.splitlines())
+        for controller in controllers.split(",")
+    }
     for mount in mounts.splitlines():
         before, _, after = mount.partition(" - ")
         _, _, _, top, point = before.split()[:5]
@@ -141,20 +147,11 @@ def _quotas(root: Path) -> Iterator[float]:
             controller, files = "cpu", ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
         else:
             continue
-        group = _own_group(own, controller)
+        group = own.get(controller, PurePosixPath("/"))
         # A mount shows the groups from ``top`` on: in a container often no more than its own.
         inside = group.relative_to(top) if group.is_relative_to(top) else PurePosixPath()
         for folder in (inside, *inside.parents):
             yield from _quota([root / point.lstrip("/") / folder / file for file in files])
-
-
-def _own_group(own: str, controller: str) -> PurePosixPath:
-    """From lines like ``4:cpu,cpuacct:/docker/ab`` and, of version 2, ``0::/system.slice``."""
-    for line in own.splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controller in controllers.split(","):
-            return PurePosixPath(path)
-    return PurePosixPath("/")
 
 
 def _quota(files: list[Path]) -> Iterator[float]:

@@ -38,7 +38,6 @@ SDXL_FILES = [
     "vae/config.json",
     "vae/diffusion_pytorch_model.fp16.safetensors",
 ]
-FILES = [(Family.BLIP, file) for file in BLIP_FILES] + [(Family.SDXL, file) for file in SDXL_FILES]
 
 
 @pytest.fixture
@@ -61,22 +60,33 @@ def test_plain_weights_pass_as_the_fp16_variant_does(tmp_path):
     local(write_sdxl(tmp_path / "sdxl", variant=""), Family.SDXL)
 
 
-@pytest.mark.parametrize(("family", "file"), FILES)
-def test_a_missing_file_is_named(tmp_path, family, file):
-    folder = WRITE[family](tmp_path)
-    (folder / file).unlink()
-    named = file.replace(".fp16", "").removeprefix("preprocessor_config.json")
-    with raises(Fault.MISSING, match=rf"^{folder}/{named}.* is missing\."):
-        local(folder, family)
+FAMILIES = pytest.mark.parametrize(
+    ("family", "files"), [(Family.BLIP, BLIP_FILES), (Family.SDXL, SDXL_FILES)]
+)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00garbage"], ids=["empty", "garbage"])
-@pytest.mark.parametrize(("family", "file"), FILES)
-def test_a_damaged_file_is_named(tmp_path, family, file, content):
+@FAMILIES
+def test_a_missing_file_is_named(tmp_path, family, files):
     folder = WRITE[family](tmp_path)
-    (folder / file).write_bytes(content)
-    with raises(Fault.DAMAGED, match=f"^{folder / file} is "):
-        local(folder, family)
+    for file in files:
+        content = (folder / file).read_bytes()
+        (folder / file).unlink()
+        named = file.replace(".fp16", "").removeprefix("preprocessor_config.json")
+        with raises(Fault.MISSING, match=rf"^{folder}/{named}.* is missing\."):
+            local(folder, family)
+        (folder / file).write_bytes(content)
+
+
+@FAMILIES
+def test_a_damaged_file_is_named(tmp_path, family, files):
+    folder = WRITE[family](tmp_path)
+    for file in files:
+        content = (folder / file).read_bytes()
+        for damage in (b"", b"\xff\xfe\x00garbage"):
+            (folder / file).write_bytes(damage)
+            with raises(Fault.DAMAGED, match=f"^{folder / file} is "):
+                local(folder, family)
+        (folder / file).write_bytes(content)
 
 
 @pytest.mark.parametrize("content", [b'{"a": ', b"<html></html>", b"[" * 100_000])

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,9 @@ def test_every_route_is_served_without_torch():
     assert not imported & TORCH
 
 
+PACKAGES = ("captioner", "generator", "models_cache", "webapp")
+
+
 def imports(file: Path) -> set[str]:
     """The modules that a file imports, anywhere in it, with what it takes out of them."""
     found = set()
@@ -119,3 +123,30 @@ def test_models_meet_the_web_in_two_modules_alone():
 def test_no_module_is_named_after_nothing(package):
     nothing = {"manager", "util", "utils", "helper", "helpers", "common", "misc", "base", "core"}
     assert not {file.stem for file in sources(package)} & (nothing | {"handler", "handlers"})
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts)
+
+
+def graph() -> dict[str, set[str]]:
+    """Which of our modules each of our modules imports, anywhere in it; packages left out."""
+    files = [file for package in PACKAGES for file in sources(package) if file.stem != "__init__"]
+    named = {module_of(file): file for file in files}
+    return {name: imports(file) & (named.keys() - {name}) for name, file in named.items()}
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    assert len(list(TopologicalSorter(graph()).static_order())) > 70  # else a CycleError names it
+
+
+def test_what_lies_on_the_disk_knows_nothing_of_what_lives_in_the_process():
+    """Nor does it know torch: choosing, checking and fetching need no model library."""
+    for file in (ROOT / "models_cache").glob("*.py"):
+        modules = imports(file)
+        assert not {name for name in modules if name.startswith("models_cache.runtime")}, file
+        assert not packages_of(modules) & {"torch", "transformers", "diffusers"}, file
+
+
+def test_models_cache_stays_small():
+    assert len([file for file in sources("models_cache") if file.stem != "__init__"]) <= 21
