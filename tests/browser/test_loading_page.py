@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from browser_site import DESKTOP, PHONE, Site
 from checkpoints import unchecked
-from fakes import FakeSDXL
 from playwright.sync_api import Browser, Page, expect
 from test_page import choose_and_send
 
+from generator.engine import Engine
 from models_cache.catalog import Family
 from models_cache.runtime.loading import LoadProgress
 
@@ -16,17 +16,17 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def loading(site: Site) -> LoadProgress:
+def loading(site: Site, monkeypatch: pytest.MonkeyPatch) -> LoadProgress:
     """The generator is still being loaded, and half of it is read."""
     progress = LoadProgress(unchecked(Path(), Family.SDXL, name="a model of six gigabytes"))
     progress.total_bytes, progress.loaded_bytes, progress.stage = 100, 50, "reading the UNet"
-    site.services.generator._model = None
+    monkeypatch.setattr(Engine, "is_ready", False)
     object.__setattr__(site.services, "loading", (progress,))
     return progress
 
 
 def test_progress_is_shown_as_it_grows_and_goes_when_models_are_warm(
-    page: Page, site: Site, loading: LoadProgress
+    page: Page, site: Site, loading: LoadProgress, monkeypatch: pytest.MonkeyPatch
 ):
     page.goto(site.url)
     notice = page.locator(".loading")
@@ -36,19 +36,19 @@ def test_progress_is_shown_as_it_grows_and_goes_when_models_are_warm(
     expect(notice).to_contain_text("being placed")
     is_indeterminate = notice.locator("progress").evaluate("bar => bar.position < 0")
     assert is_indeterminate
-    site.services.generator._model = FakeSDXL()
+    monkeypatch.setattr(Engine, "is_ready", True)
     expect(notice).to_have_count(0)
     expect(page.locator("text=Make a lookalike")).to_be_visible()
 
 
 def test_a_picture_sent_meanwhile_waits_and_its_page_says_for_what(
-    page: Page, site: Site, loading: LoadProgress
+    page: Page, site: Site, loading: LoadProgress, monkeypatch: pytest.MonkeyPatch
 ):
     site.gate.close()
     choose_and_send(page, site)
     expect(page.locator(".loading")).to_contain_text("reading the UNet")
     expect(page.locator(".caption")).to_have_text("a picture of 40x30")
-    site.services.generator._model = FakeSDXL()
+    monkeypatch.setattr(Engine, "is_ready", True)
     expect(page.locator(".loading")).to_have_count(0)
     site.gate.let(4)
     expect(page.locator("img.result")).to_be_visible()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from checkpoints import unchecked
-from fakes import FakeSDXL
 
+from generator.engine import Engine
 from models_cache.catalog import Family
 from models_cache.runtime.loading import LoadProgress
 from webapp import environ
@@ -38,11 +38,11 @@ def test_a_server_that_stops_is_well_but_not_ready(client):
 
 
 @pytest.fixture
-def loading(services) -> LoadProgress:
+def loading(services, monkeypatch) -> LoadProgress:
     """The generator is still being loaded."""
     progress = LoadProgress(unchecked(Path(), Family.SDXL, name="a model"))
     progress.total_bytes, progress.loaded_bytes, progress.stage = 100, 40, "reading the UNet"
-    services.generator._model = None
+    monkeypatch.setattr(Engine, "is_ready", False)
     object.__setattr__(services, "loading", (progress,))
     return progress
 
@@ -66,8 +66,8 @@ def test_the_page_shows_how_far_the_loading_is_and_takes_pictures(client, loadin
     assert "Make a lookalike" in page
 
 
-def test_nothing_of_loading_is_left_once_models_are_warm(client, services, loading):
-    services.generator._model = FakeSDXL()
+def test_nothing_of_loading_is_left_once_models_are_warm(client, loading, monkeypatch):
+    monkeypatch.setattr(Engine, "is_ready", True)
     assert answers(client) == ((200, "ok"), (200, "ready"))
     assert "loading" not in client.get("/").text
     assert client.get("/loading").json == {"models": []}
