@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = [pytest.mark.demo, pytest.mark.slow]
 
-SAMPLES = Path("webapp/static/samples")
+EXAMPLES = Path("webapp/static/examples")
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_each_picture_gets_its_line_and_what_is_none_its_reason(tmp_path: Path):
-    house = SAMPLES / "a-red-house-by-the-sea.png"
+    house = EXAMPLES / "a-red-house-by-the-sea.png"
     text = tmp_path / "text.jpg"
     text.write_text("no picture")
     done = run(house, text, tmp_path / "nothing.png", house)
@@ -32,7 +32,7 @@ def test_each_picture_gets_its_line_and_what_is_none_its_reason(tmp_path: Path):
 
 def test_a_name_that_is_no_text_is_printed_as_it_is(tmp_path: Path):
     name = os.fsencode(tmp_path) + b"/h\xe4user.png"
-    Path(os.fsdecode(name)).write_bytes((SAMPLES / "a-red-house-by-the-sea.png").read_bytes())
+    Path(os.fsdecode(name)).write_bytes((EXAMPLES / "a-red-house-by-the-sea.png").read_bytes())
     nothing = os.fsencode(tmp_path) + b"/nichts\xe4.png"
     command = [sys.executable, "-m", "captioner", "--models", "demo", name, nothing]
     done = subprocess.run(command, capture_output=True, timeout=120)
@@ -43,7 +43,7 @@ def test_a_name_that_is_no_text_is_printed_as_it_is(tmp_path: Path):
 
 
 def test_a_folder_has_its_reason_and_the_rest_its_captions(tmp_path: Path):
-    house = SAMPLES / "a-red-house-by-the-sea.png"
+    house = EXAMPLES / "a-red-house-by-the-sea.png"
     done = run(tmp_path, house)
     assert f"{tmp_path}: Is a directory" in done.stderr
     assert done.stdout == f"{house}: a red house by the sea\n"
@@ -52,7 +52,7 @@ def test_a_folder_has_its_reason_and_the_rest_its_captions(tmp_path: Path):
 
 def test_a_reader_that_leaves_ends_it_quietly():
     command = [sys.executable, "-m", "captioner", "--models", "demo"]
-    files = [str(file) for file in sorted(SAMPLES.glob("*.png"))] * 8
+    files = [str(file) for file in sorted(EXAMPLES.glob("*.png"))] * 8
     with subprocess.Popen(
         [*command, *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as process:
@@ -76,7 +76,7 @@ def test_a_reader_that_leaves_ends_it_quietly():
     ],
 )
 def test_what_cannot_be_loaded_is_named(flags, sentence):
-    done = run(SAMPLES / "a-red-house-by-the-sea.png", *flags)
+    done = run(EXAMPLES / "a-red-house-by-the-sea.png", *flags)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
