@@ -70,6 +70,9 @@ def _caption(engine: Engine, file: Path, prefix: str) -> bool:
         return False
     try:
         caption = engine.submit(request).result()
+    except MemoryError:
+        tqdm.write(f"{file}: there is not enough free memory for a caption", file=sys.stderr)
+        return False
     except Exception:  # the engine has logged it, and the other files are worth their captions
         tqdm.write(f"{file}: the captioner failed on this picture", file=sys.stderr)
         return False

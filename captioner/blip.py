@@ -13,7 +13,7 @@ from captioner.request import CaptionRequest
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import dtype_on, on_device
 from models_cache.runtime.gpu_fit import Placement
-from models_cache.runtime.loading import on_short_lived_thread
+from models_cache.runtime.model_thread import on_short_lived_thread
 from models_cache.runtime.offload import Offload
 
 # By component: whose weights ``models_cache.runtime.tensors`` compares.

@@ -109,7 +109,7 @@ def _show_progress(job: Job) -> None:
     with tqdm(desc="painting", unit="step", disable=None) as bar:
         for event in job.follow():
             if isinstance(event, Progress):
-                bar.total = event.num_inference_steps
+                bar.total = event.num_steps
                 bar.update(event.step - bar.n)
 
 

@@ -31,11 +31,11 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``step`` of ``num_inference_steps`` denoising steps are done; 0 when the first is to come."""
+    """``step`` of ``num_steps`` denoising steps are done; 0 before the first."""
 
     status: ClassVar = "running"
     step: int
-    num_inference_steps: int
+    num_steps: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The scheduler of a checkpoint, made and tried before any weight is loaded.  [torch]"""
+"""The scheduler of a checkpoint, made and tried before any weight is loaded."""
 
 import copy
 import re
@@ -9,7 +9,7 @@ import diffusers
 import torch
 
 from generator.request import MAX_STEPS
-from models_cache.advice import CheckpointError
+from models_cache.advice import CheckpointError, first_line
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.whole import read_json
 
@@ -39,7 +39,7 @@ def make_scheduler(checkpoint: LocalCheckpoint) -> Any:
     except Exception as error:  # whatever a config can make a scheduler raise
         raise checkpoint.unsuitable(
             f"its scheduler {name} does not work with this config"
-            f" ({type(error).__name__}: {_first_line(error)})"
+            f" ({type(error).__name__}: {first_line(error)})"
         ) from error
     return scheduler
 
@@ -73,8 +73,3 @@ def _try(scheduler: Any, steps: int) -> None:
     scheduler.scale_model_input(latents, timestep)
     with torch.inference_mode():
         scheduler.step(torch.zeros(1, 4, 8, 8), timestep, latents, return_dict=False)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -65,11 +65,21 @@ def command(checkpoints: Iterable[Checkpoint]) -> str:
 
     At most one of either family, and each has a repository.
     """
-    names = {ROLES[each.family]: each.name for each in checkpoints}
-    if set(names.values()) == {each.name for each in catalog.FULL}:
+    wanted = list(checkpoints)
+    if {each.name for each in wanted} == {each.name for each in catalog.FULL}:
         return PROGRAM
-    flags = [word for role, name in names.items() for word in (f"--{role}", name)]
-    return shlex.join([PROGRAM, *flags])
+    return shlex.join([PROGRAM, *flags_of(wanted)])
+
+
+def flags_of(checkpoints: Iterable[Checkpoint]) -> list[str]:
+    """The flags that name them to ``scripts/download_models``."""
+    return [word for each in checkpoints for word in (f"--{ROLES[each.family]}", each.name)]
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says first, or its class if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def description(checkpoint: Checkpoint) -> str:

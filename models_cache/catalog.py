@@ -30,8 +30,8 @@ class File:
 class Checkpoint:
     """Published on the Hugging Face hub (``repository``) or lying in a ``folder``.
 
-    ``revision`` is a commit; None is what main was at the first download (models_cache.records).
-    A relative ``folder`` is inside models_cache. ``files`` are exactly those that are needed, if
+    ``revision`` is a commit; None means main as it was at the first download, which is recorded. A
+    relative ``folder`` is inside models_cache. ``files`` are exactly those that are needed, if
     that is known. ``gpu_bytes`` is what its weights take there in half precision.
     ``num_inference_steps`` and ``guidance_scale`` are for requests that do not say; they mean
     nothing for a captioner.
@@ -55,7 +55,7 @@ class Checkpoint:
         return sum(file.size_bytes or 0 for file in self.files) or None
 
 
-# Of repositories that also hold other precisions, formats and single files of the same weights.
+# The repositories also hold other precisions, formats and single files of the same weights.
 FILES = {
     name: tuple(File(**file) for file in files)
     for name, files in json.loads(Path(__file__).with_suffix(".json").read_text("utf-8")).items()

@@ -34,8 +34,7 @@ def fetch_in_child(checkpoints: Sequence[Checkpoint], store: Store) -> None:
     It is a process of its own, as this one stays offline. Its progress goes to this process's
     stderr, and it ends with this process. Raises CannotFetch with the error that it ends with.
     """
-    names = [word for each in checkpoints for word in (f"--{ROLES[each.family]}", each.name)]
-    program = [sys.executable, "-m", "models_cache", *names]
+    program = [sys.executable, "-m", "models_cache", *advice.flags_of(checkpoints)]
     with subprocess.Popen(
         [*program, "--folder", str(store.folder), "--error-to-stdout"],
         cwd=ROOT,
@@ -93,18 +92,17 @@ def _choose_automatically(
     """The checkpoints for the families that no flag names, and the reason, one line each."""
     demo = [checkpoint for checkpoint in catalog.DEMO if checkpoint.family in families]
     full = [checkpoint for checkpoint in catalog.FULL if checkpoint.family in families]
-    to_fetch = []
+    if not has_cuda:
+        return _locate(demo, store), ["--models auto: demo, for want of a CUDA device."]
     try:
         located = _locate(full, store)
-        if has_cuda:
-            return located, ["--models auto: there is a CUDA device, and the full models are here."]
     except CheckpointError as error:
         # Damage to what would be used is for its owner to mend, not to be worked around.
-        if has_cuda and error.fault is not Fault.MISSING:
+        if error.fault is not Fault.MISSING:
             raise
-        to_fetch.append(str(error))
-    without = "the full models' weights" if has_cuda else "a CUDA device"
-    return _locate(demo, store), [f"--models auto: demo, for want of {without}.", *to_fetch]
+        want = "--models auto: demo, for want of the full models' weights."
+        return _locate(demo, store), [want, str(error)]
+    return located, ["--models auto: there is a CUDA device, and the full models are here."]
 
 
 def _locate(

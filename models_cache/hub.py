@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from models_cache.advice import CannotFetch
+from models_cache.advice import CannotFetch, first_line
 from models_cache.records import COMMIT
 
 # Until the hub answers. Transfers have huggingface_hub's own limits.
@@ -95,7 +95,7 @@ def on_this_machine(error: OSError) -> str:
         # huggingface_hub's own check of sizes raises an OSError that has nothing but its text.
         is_size = str(error).startswith("Consistency check failed")
         came = "A file came in another size than the hub had said: wait a while"
-        return came if is_size else _first_line(error)
+        return came if is_size else first_line(error)
     return f"{error.filename or 'A file'} cannot be written: {error.strerror}. Change that"
 
 
@@ -112,8 +112,8 @@ def _in_words(error: BaseException, repository: str, endpoint: str) -> str:
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
         return on_this_machine(error)
     if isinstance(error, ValueError):
-        return f"{repository} cannot be fetched: {_first_line(error)}"
-    return f"{endpoint} cannot be reached: look at the network ({_first_line(error)})"
+        return f"{repository} cannot be fetched: {first_line(error)}"
+    return f"{endpoint} cannot be reached: look at the network ({first_line(error)})"
 
 
 def _no_hub(endpoint: str) -> str:
@@ -130,8 +130,8 @@ def _refusal(error: HfHubHTTPError, repository: str, endpoint: str) -> str:
             )
         case RepositoryNotFoundError():
             return (
-                f"The hub has no {repository}, or hides it: look at its spelling, or set HF_TOKEN"
-                " to the token of an account that may read it"
+                f"There is no folder {repository}, and the hub has no such model, or hides it: look"
+                " at its spelling, or set HF_TOKEN to the token of an account that may read it"
             )
         case RevisionNotFoundError() | RemoteEntryNotFoundError():
             return f"The hub does not have all of {repository} at the commit that is wanted"
@@ -144,8 +144,3 @@ def _refusal(error: HfHubHTTPError, repository: str, endpoint: str) -> str:
         case 429:
             return "The hub has had too many requests from here (429): wait a few minutes"
     return f"The hub failed on {repository} ({status}): wait a while"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

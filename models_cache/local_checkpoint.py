@@ -34,9 +34,9 @@ class LocalCheckpoint:
     them that hold weights, and ``variants`` fp16, bf16 or None, by component. A captioner is one
     component, "captioner".
 
-    Once one exists, every file that loading opens is in ``folder`` and whole, tensors aside: only
-    digests find a flipped bit among those. Whether tensors fit the configs is not looked at
-    (models_cache.runtime.tensors does).
+    When one exists, every file that loading opens is in ``folder`` and has the form and size that
+    it should have. Digests are not looked at (``scripts/download_models --verify`` does that), nor
+    whether tensors fit the configs (models_cache.runtime.tensors does).
     """
 
     known: Checkpoint
@@ -112,13 +112,17 @@ def check_family(folder: Path, family: Family, name: str | None = None) -> None:
         found = content.get("_class_name")
     elif config.is_file():
         content = whole.read_json(config)
-        found = next(iter(content.get("architectures") or [content.get("model_type")]))
+        found = content.get("model_type")
+        match content.get("architectures"):
+            case [architecture, *_]:
+                found = architecture
     else:
         return  # ``needed_files`` says what is missing
     if found not in CLASS_NAMES[family]:
+        found_words = f"the {found}" if found else "an unknown"
         raise CheckpointError(
-            f"{name or folder} is a checkpoint of the {found} family, not {family.value}"
-            f" ({CLASS_NAMES[family][0]})",
+            f"{name or folder} is a checkpoint of {found_words} family,"
+            f" not {family.value} ({CLASS_NAMES[family][0]})",
             Fault.UNSUITABLE,
         )
     for component in SDXL_COMPONENTS if family is Family.SDXL else ():

@@ -31,7 +31,7 @@ STEMS = {
 }
 PICKLES = (".bin", ".ckpt", ".pkl", ".pt", ".pth")
 
-# Of each tuple the first way that is all there, or else the last; a way is one or more files.
+# Ways to say the same, each one or more files. The first that is all there is read, else the last.
 Ways = tuple[tuple[str, ...], ...]
 REQUIRED: dict[Family, list[Ways]] = {
     Family.BLIP: [
@@ -77,9 +77,9 @@ def needed_files(
 ) -> NeededFiles:
     """``shards_in`` gives the names that the index at a path lists; it may read, fetch and raise.
 
-    Of weights in several variants fp16 is taken, except that a component goes with the UNet's if
-    it has that. Others than fp16 and bf16 are not loaded, nor are pickles, formats of other
-    libraries, and the whole of an SDXL model in one file.
+    Of a UNet in several variants, fp16 is taken. The other components take the UNet's variant if
+    they have it. Variants other than fp16 and bf16 are not loaded, nor are pickles, formats of
+    other libraries, and the whole of an SDXL model in one file.
     """
     there = frozenset(paths)
     texts: list[str] = []

@@ -36,9 +36,6 @@ def show(job_id: str) -> Response | str:
 def format_job(job: Job) -> dict[str, object]:
     status = job.status  # read first: the events that it implies are there by now
     progress, outcome, generation = job.progress, job.outcome, job.request
-    steps = progress.num_inference_steps if progress else None
-    if generation and not progress:
-        steps = generation.num_inference_steps
     return {
         "id": job.id,
         "status": status,
@@ -50,7 +47,8 @@ def format_job(job: Job) -> dict[str, object]:
         "height": generation and generation.height,
         "guidance_scale": generation and generation.guidance_scale,
         "step": progress.step if progress else 0,
-        "num_inference_steps": steps,
+        "num_steps": progress.num_steps if progress else None,
+        "num_inference_steps": generation and generation.num_inference_steps,
         "unseen_words": list(outcome.unseen_words) if isinstance(outcome, Succeeded) else [],
         "error": outcome.error if isinstance(outcome, Failed) else None,
     }
@@ -92,8 +90,8 @@ def format_event(number: int, event: Event) -> str:
             data["caption"] = caption
         case Queued(generation):
             data["prompt"] = generation.prompt
-        case Progress(step, num_inference_steps):
-            data |= {"step": step, "num_inference_steps": num_inference_steps}
+        case Progress(step, num_steps):
+            data |= {"step": step, "num_steps": num_steps}
         case Failed(error):
             data["error"] = error
     name = type(event).__name__.lower()

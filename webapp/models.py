@@ -1,4 +1,4 @@
-"""The server's two models: chosen, compared with their configs, loaded side by side.  [torch]"""
+"""The server's two models: chosen, compared with their configs, loaded side by side."""
 
 import sys
 from collections.abc import Mapping

@@ -1,9 +1,9 @@
 """waitress, wrapped: several ports and one app, limits, deadlines, and an end that loses nothing.
 
     sockets = bind("127.0.0.1", [8000, 5000])      # before models are loaded: fail early
-    server = Server(app, sockets, is_busy=engine.is_busy)
+    server = Server(app, sockets, is_busy=jobs.are_awaited)
     stop_on_signals(server)
-    sys.exit(server.run())
+    code = server.run()
 
 waitress reads requests and sends answers in one loop and calls the app in a pool of threads, so a
 slow client costs a connection and not a thread. Left alone it ends at once on SIGTERM and cuts what

@@ -48,4 +48,4 @@ def wants_json(request: HTTPRequestParser) -> bool:
     start = request.header_plus or getattr(request, "first_line", b"")
     path = start.partition(b" ")[2].partition(b" ")[0].partition(b"?")[0]
     accept = parse_accept_header(request.headers.get("ACCEPT"), MIMEAccept)
-    return path == b"/generate-image" or accept["application/json"] > accept["text/html"]
+    return path.strip(b"/") == b"generate-image" or accept["application/json"] > accept["text/html"]

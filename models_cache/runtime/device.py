@@ -1,4 +1,4 @@
-"""The device that models are on: which one, its cores, precision and memory.  [torch]"""
+"""The device that models are on: which one, its cores, precision and memory."""
 
 import gc
 import os
@@ -103,7 +103,7 @@ def dtype_on(device: torch.device) -> torch.dtype:
 
 
 def vae_dtype(checkpoint: LocalCheckpoint, device: torch.device) -> torch.dtype:
-    """The precision of SDXL's VAE: it overflows in fp16 and says so; bf16 has fp32's range."""
+    """The precision of SDXL's VAE. ``force_upcast`` says that it overflows in fp16, not in bf16."""
     dtype = dtype_on(device)
     if dtype is torch.float32 or not checkpoint.config("vae").get("force_upcast", True):
         return dtype

@@ -1,4 +1,4 @@
-"""Whether the models fit a GPU, worked out from their files before anything is loaded.  [torch]
+"""Whether the models fit a GPU, worked out from their files before anything is loaded.
 
 Weights are exact: they are counted in the headers of the files. What a step and a decode take
 beside them is predicted, and grows with the number of pixels.
@@ -31,7 +31,7 @@ CPU_BATCH_SIZE = 8
 # bytes a pixel, workspaces of the kernels included; other cards may choose hungrier ones.
 STEP_BYTES_PER_PIXEL = 450
 SDXL_SAMPLE_SIZE = 128  # latents; diffusers takes it if a UNet does not say
-# Of a decode's widest stage, as many copies as are alive at its peak: 4.75 were measured in bf16 on
+# Copies of a decode's widest stage that are alive at its peak: 4.75 were measured in bf16 on
 # an H200 for an image in one piece, 4.81 for one in tiles, workspaces of the kernels included.
 LIVE_COPIES = 5
 
@@ -98,7 +98,7 @@ class Needs:
         come: dict[str, int] = {}
         pixels = decode = 0
         for checkpoint in checkpoints:
-            count = {part: _parameters(files) for part, files in checkpoint.weights.items()}
+            count = {part: _numbers_in(files) for part, files in checkpoint.weights.items()}
             if checkpoint.known.family is Family.BLIP:
                 come["captioner"] = half * count["captioner"]
                 continue
@@ -178,7 +178,7 @@ def place(asked: Memory, checkpoints: Iterable[LocalCheckpoint], device: torch.d
     return Placement(device, device_lock, fit.max_batch_size)
 
 
-def _parameters(files: Iterable[Path]) -> int:
+def _numbers_in(files: Iterable[Path]) -> int:
     """How many numbers the tensors of these files hold."""
     return sum(math.prod(shape) for file in files for shape in shapes(file).values())
 

@@ -3,17 +3,15 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier, BrokenBarrierError, Lock
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from models_cache.catalog import ROLES
 from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime.model_thread import OtherModelFailed, on_short_lived_thread
 
 if TYPE_CHECKING:  # the web knows LoadProgress, and no torch
-    import torch
-
     from models_cache.runtime.gpu_fit import Placement
 
 BLOCK_BYTES = 8 * 2**20
@@ -53,19 +51,15 @@ class LoadProgress:
                 with path.open("rb", buffering=0) as file:
                     while count := file.readinto(block):
                         self.loaded_bytes += count
-        self.stage = "waiting to be placed"
-
-
-class OtherModelFailed(Exception):
-    """Another model could not be constructed; nothing is wrong with this one."""
+        self.stage = "waiting for its turn"
 
 
 class ConstructionLock:
-    """Lets one thread at a time construct a model, and none run before all are constructed.
+    """Only one thread at a time constructs a model, and no model computes before all are there.
 
     transformers and diffusers change switches of the whole process while they construct: the
-    default dtype, and constructors that take no memory. A model that is constructed or run on
-    another thread meanwhile would get weights without values.
+    default dtype, and constructors that take no memory. If another thread constructed or ran a
+    model meanwhile, that model would get weights without values.
     """
 
     def __init__(self, models: int = 1) -> None:
@@ -73,15 +67,15 @@ class ConstructionLock:
         self._all_constructed = Barrier(models)
 
     @contextmanager
-    def reading(self, progress: LoadProgress) -> Iterator[None]:
-        """Reads a model's files, side by side with others', then holds the lock.
+    def construction(self, progress: LoadProgress) -> Iterator[None]:
+        """Reads a model's files, beside other threads, then holds the lock while the model is made.
 
         Raises OtherModelFailed if another model's construction failed.
         """
         try:
             progress.read()
             with self._one_at_a_time:
-                progress.stage = "being placed"
+                progress.stage = "moving to the device"
                 yield
         except BaseException:
             self._all_constructed.abort()
@@ -101,7 +95,6 @@ class Warmable(Protocol):
 
 
 Model = TypeVar("Model", bound=Warmable)
-Result = TypeVar("Result")
 
 
 def load_warm(
@@ -111,26 +104,13 @@ def load_warm(
     progress: LoadProgress,
     lock: ConstructionLock,
 ) -> Model:
-    """The model, warm, on the thread that is to own it; says so on stderr."""
+    """The model, constructed and warm; says so on stderr. For the thread that is to own it."""
     started = time.monotonic()
     device = placement.device
-    with lock.reading(progress):
+    with lock.construction(progress):
         model = on_short_lived_thread(device, lambda: construct(checkpoint, placement))
     model.warm_up()
     progress.stage = ""
     role, seconds = ROLES[checkpoint.known.family], time.monotonic() - started
     print(f"The {role} is warm on {device} after {seconds:.1f} s.", file=sys.stderr)
     return model
-
-
-def on_short_lived_thread(device: "torch.device", work: Callable[[], Result]) -> Result:
-    """What ``work`` returns; on a CPU it runs on a thread that then ends.
-
-    OpenMP keeps a pool for every thread that ever computed, and once all pools together have more
-    threads than there are cores, each barrier of each of them goes to sleep. Beside an idle pool of
-    the captioner's a small UNet took half as long again.
-    """
-    if device.type != "cpu":
-        return work()
-    with ThreadPoolExecutor(1, "short-lived") as threads:
-        return threads.submit(work).result()

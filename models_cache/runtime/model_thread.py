@@ -3,16 +3,23 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import Condition, Thread
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from models_cache.runtime.loading import OtherModelFailed
+if TYPE_CHECKING:  # the web knows the engines, and no torch
+    import torch
 
 log = logging.getLogger(__name__)
 
 STOPPING = "The server is stopping: try again in a minute."
 
 Model = TypeVar("Model")
+Result = TypeVar("Result")
+
+
+class OtherModelFailed(Exception):
+    """Another model could not be constructed; nothing is wrong with this one."""
 
 
 class EngineClosed(Exception):
@@ -26,7 +33,8 @@ class ModelThread(ABC, Generic[Model]):
     """What both engines share: loading and running one model, and closing.
 
     ``start`` makes the thread; tests call ``step`` by hand. What threads share is guarded by
-    ``_changed``, which is notified of all that the thread may wait for.
+    ``_changed``, which is notified of all that the thread may wait for. A model that computes on
+    a CPU may do so ``on_short_lived_thread`` while this thread waits.
     """
 
     def __init__(self, name: str, model: Model | None) -> None:
@@ -121,3 +129,16 @@ class ModelThread(ABC, Generic[Model]):
         """Under the lock. Raises EngineClosed."""
         if self._closed:
             raise EngineClosed(self._reason)
+
+
+def on_short_lived_thread(device: "torch.device", work: Callable[[], Result]) -> Result:
+    """What ``work`` returns; on a CPU it runs on a thread that then ends.
+
+    OpenMP keeps a pool for every thread that ever computed, and once all pools together have more
+    threads than there are cores, each barrier of each of them goes to sleep. Beside an idle pool of
+    the captioner's a small UNet took half as long again.
+    """
+    if device.type != "cpu":
+        return work()
+    with ThreadPoolExecutor(1, "short-lived") as threads:
+        return threads.submit(work).result()

@@ -1,4 +1,4 @@
-"""Weights that wait in host memory and are on the device only while they are used.  [torch]
+"""Weights that wait in host memory and are on the device only while they are used.
 
 accelerate's ``cpu_offload_with_hook`` does the same, but copies the weights back to the host each
 time, where they already are, and to memory that is not pinned. Weights do not change here: coming

@@ -1,4 +1,4 @@
-"""Whether the tensors in a checkpoint's files are those of its model, by their headers.  [torch]
+"""Whether the tensors in a checkpoint's files are those of its model, by their headers.
 
 Both libraries fill in with random numbers what a file lacks, or fail with words that help nobody.
 Here the model is built without memory, and the library itself says which of its tensors the headers

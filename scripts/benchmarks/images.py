@@ -203,7 +203,7 @@ def joins(engine: Engine, first: GenerationRequest, late: GenerationRequest) -> 
     started = time.perf_counter()
     job = engine.submit(first)
     for event in job.follow():
-        if isinstance(event, Progress) and 2 * event.step >= event.num_inference_steps:
+        if isinstance(event, Progress) and 2 * event.step >= event.num_steps:
             break
     half_done = time.perf_counter()
     late_job = engine.submit(late)

@@ -32,8 +32,8 @@ def test_progress_is_shown_as_it_grows_and_goes_when_models_are_warm(
     notice = page.locator(".loading")
     expect(notice).to_contain_text("reading the UNet")
     assert notice.locator("progress").evaluate("bar => [bar.value, bar.max]") == [50, 100]
-    loading.loaded_bytes, loading.stage = 100, "being placed"
-    expect(notice).to_contain_text("being placed")
+    loading.loaded_bytes, loading.stage = 100, "moving to the device"
+    expect(notice).to_contain_text("moving to the device")
     is_indeterminate = notice.locator("progress").evaluate("bar => bar.position < 0")
     assert is_indeterminate
     monkeypatch.setattr(Engine, "is_ready", True)

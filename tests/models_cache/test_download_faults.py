@@ -109,7 +109,7 @@ def test_a_wrong_size_is_said(download, hub):
     [
         (
             answers(401, X_Error_Code="RepoNotFound"),
-            "The hub has no org/blip, or hides it: look at its spelling, or set HF_TOKEN",
+            "There is no folder org/blip, and the hub has no such model, or hides it",
         ),
         (
             answers(401, X_Error_Message="Invalid credentials in Authorization header"),
@@ -122,7 +122,7 @@ def test_a_wrong_size_is_said(download, hub):
         (answers(403), "The hub refused access to org/blip (403): set HF_TOKEN to a token"),
         (
             answers(404, X_Error_Code="RepoNotFound"),
-            "The hub has no org/blip, or hides it: look at its spelling, or set HF_TOKEN",
+            "There is no folder org/blip, and the hub has no such model, or hides it",
         ),
         (answers(429), "The hub has had too many requests from here (429): wait a few minutes."),
         (answers(500), "The hub failed on org/blip (500): wait a while."),

@@ -153,8 +153,8 @@ def test_an_offline_program_fetches_in_a_child_that_is_not(store, hub, tmp_path,
     with pytest.raises(CannotFetch) as caught:
         fetch_in_child([Checkpoint("org/gone", Family.SDXL, repository="org/gone")], store)
     assert str(caught.value) == (
-        "The hub has no org/gone, or hides it: look at its spelling, or set HF_TOKEN to the token"
-        " of an account that may read it. Then run:\n"
+        "There is no folder org/gone, and the hub has no such model, or hides it: look at its"
+        " spelling, or set HF_TOKEN to the token of an account that may read it. Then run:\n"
         "    scripts/download_models --generator org/gone"
     )
 

@@ -233,11 +233,14 @@ def test_another_family_is_said_plainly(blip, sdxl):
         ({"architectures": ["Blip2ForConditionalGeneration"]}, "Blip2ForConditionalGeneration"),
         ({"architectures": [], "model_type": "git"}, "git"),
         ({"model_type": "blip-2"}, "blip-2"),
+        ({"architectures": "Blip2"}, None),
     ],
 )
 def test_a_relative_of_blip_is_not_blip(blip, config, found):
     write(blip / "config.json", config)
-    with raises(Fault.UNSUITABLE, match=f"of the {found} family, not BLIP"):
+    with raises(
+        Fault.UNSUITABLE, match=f"of {f'the {found}' if found else 'an unknown'} family, not BLIP"
+    ):
         local(blip, Family.BLIP)
 
 

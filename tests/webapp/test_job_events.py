@@ -35,10 +35,7 @@ def test_the_events_tell_everything_from_the_first_to_the_outcome(patient, finis
         ("captioning", {"status": "captioning"}),
         ("captioned", {"status": "queued", "caption": CAPTION}),
         ("queued", {"status": "queued", "prompt": CAPTION}),
-        *(
-            ("progress", {"status": "running", "step": step, "num_inference_steps": 4})
-            for step in range(5)
-        ),
+        *(("progress", {"status": "running", "step": step, "num_steps": 4}) for step in range(5)),
         ("succeeded", {"status": "succeeded"}),
     ]
 

@@ -48,7 +48,7 @@ def test_json_says_the_same_as_the_page(patient, by_hand, job):
     assert told("num_inference_steps", "seed", "width", "height") == (4, 7, 64, 64)
     for _ in range(3):
         by_hand.generator.step()
-    assert told("status", "step", "num_inference_steps") == ("succeeded", 4, 4)
+    assert told("status", "step", "num_steps") == ("succeeded", 4, 4)
 
 
 def test_json_names_what_went_wrong(patient, job):

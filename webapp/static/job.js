@@ -18,8 +18,8 @@ on("captioned", (data) => {
 });
 on("queued", () => { line.textContent = "Waiting for a turn…"; });
 on("progress", (data) => {
-  line.textContent = `Painting: step ${data.step} of ${data.num_inference_steps}`;
-  bar.max = data.num_inference_steps;
+  line.textContent = `Painting: step ${data.step} of ${data.num_steps}`;
+  bar.max = data.num_steps;
   bar.value = data.step;
 });
 // Closed means refused, as a lost connection is opened again: reload, as without scripts.

@@ -8,7 +8,8 @@ import pytest
 from models_cache.catalog import Checkpoint, Family
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime import loading
-from models_cache.runtime.loading import ConstructionLock, LoadProgress, OtherModelFailed
+from models_cache.runtime.loading import ConstructionLock, LoadProgress
+from models_cache.runtime.model_thread import OtherModelFailed
 
 
 def checkpoint(files) -> LocalCheckpoint:
@@ -60,7 +61,7 @@ def test_models_are_made_one_at_a_time_and_none_is_used_before_the_last_is_made(
     lock, log = ConstructionLock(2), []
 
     def load(name: str) -> None:
-        with lock.reading(progress):
+        with lock.construction(progress):
             log.append(f"{name} begins")
             log.append(f"{name} ends")
         log.append(f"{name} computes")
@@ -79,11 +80,11 @@ def test_where_one_fails_the_other_does_not_wait_for_ever(progress):
     lock = ConstructionLock(2)
 
     def fail() -> None:
-        with lock.reading(progress):
+        with lock.construction(progress):
             raise RuntimeError("a tensor of another shape")
 
     def succeed() -> None:
-        with lock.reading(progress):
+        with lock.construction(progress):
             pass
 
     with ThreadPoolExecutor(2) as threads:
@@ -97,7 +98,7 @@ def test_where_the_files_of_one_cannot_be_read_the_other_does_not_wait_either(pr
     broken.files = {"unet": [progress.files["unet"][0].with_name("gone")]}
 
     def load(progress: LoadProgress) -> None:
-        with lock.reading(progress):
+        with lock.construction(progress):
             pass
 
     with ThreadPoolExecutor(2) as threads:
@@ -107,7 +108,7 @@ def test_where_the_files_of_one_cannot_be_read_the_other_does_not_wait_either(pr
 
 
 def test_one_alone_waits_for_nobody(progress):
-    with ConstructionLock().reading(progress):
-        assert progress.stage == "being placed"
+    with ConstructionLock().construction(progress):
+        assert progress.stage == "moving to the device"
         assert progress.loaded_bytes == progress.total_bytes
     assert progress.stage == "warming up"

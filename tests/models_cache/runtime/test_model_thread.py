@@ -4,8 +4,12 @@ import threading
 
 import pytest
 
-from models_cache.runtime.loading import OtherModelFailed
-from models_cache.runtime.model_thread import STOPPING, EngineClosed, ModelThread
+from models_cache.runtime.model_thread import (
+    STOPPING,
+    EngineClosed,
+    ModelThread,
+    OtherModelFailed,
+)
 
 SECONDS = 10
 
