@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _caption(engine: Engine, file: Path, prefix: str) -> bool:
-    """Prints the caption, or why there is none; says which of the two it was."""
+    """Prints the caption and returns True, or prints why there is none."""
     try:
         request = CaptionRequest(read_image(file.read_bytes()), prefix)
     except (OSError, InvalidImage, MemoryError) as error:

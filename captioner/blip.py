@@ -16,15 +16,16 @@ from models_cache.runtime.gpu_fit import Placement
 from models_cache.runtime.model_thread import on_short_lived_thread
 from models_cache.runtime.offload import Offload
 
-# By component: whose weights ``models_cache.runtime.tensors`` compares.
+# By component: the classes whose weights ``models_cache.runtime.tensors`` compares.
 COMPONENTS = {"captioner": BlipForConditionalGeneration}
 
 
 class Blip:
-    """All methods are for the thread that owns the model.
+    """The captioning model. All methods are for the thread that owns it.
 
-    With a ``device_lock``, which all models on the device share, the weights wait in host memory
-    and come in for each batch, while no other model computes. Without one they stay on the device.
+    If there is a ``device_lock``, which all models on the device share, the weights wait in host
+    memory and come in for each batch, while no other model computes. Otherwise they stay on the
+    device.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Blip:
 
     @classmethod
     def load(cls, checkpoint: LocalCheckpoint, placement: Placement) -> "Blip":
-        """From a transformers folder: half precision on CUDA, fp32 on a CPU."""
+        """Loads a transformers folder: half precision on CUDA, fp32 on a CPU."""
         transformers.utils.logging.disable_progress_bar()  # over before it can be read
         folder = checkpoint.folder
         model = BlipForConditionalGeneration.from_pretrained(
@@ -66,7 +67,7 @@ class Blip:
         self.caption_batch([CaptionRequest(Image.new("RGB", (64, 64)), max_new_tokens=2)])
 
     def batch_key(self, request: CaptionRequest) -> Hashable:
-        """Prefixes of different length do not batch exactly, whichever side is padded."""
+        """Keeps prefixes of different length apart: padding on either side is not exact."""
         prefix_tokens = len(self._prefix_ids(request.prefix))
         return prefix_tokens, request.max_new_tokens, request.num_beams
 
@@ -95,7 +96,7 @@ class Blip:
         return [caption.strip() for caption in captions]
 
     def _input_ids(self, requests: Sequence[CaptionRequest]) -> torch.Tensor | None:
-        """[DEC], prefix, [SEP], which ``generate`` wants and cuts off; None without a prefix."""
+        """Ids [DEC], prefix, [SEP], which ``generate`` wants and cuts off; None if no prefix."""
         prefixes = [self._prefix_ids(request.prefix) for request in requests]
         if not prefixes[0]:
             return None

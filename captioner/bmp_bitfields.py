@@ -10,12 +10,12 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.ImageFile import ImageFile
 
 BITFIELDS, ALPHA_BITFIELDS = 3, 6
-# Pixels that are unpacked together: what that takes in between is small.
+# Pixels that are unpacked together, so that the arrays in between stay small.
 BAND = 2**18
 
 
 def open_bmp(data: bytes) -> ImageFile:
-    """By Pillow, except for the masks that it does not know."""
+    """Opens a BMP by Pillow, except for masks that Pillow does not know."""
     try:
         return BmpImageFile(BytesIO(data))
     except OSError:

@@ -20,12 +20,12 @@ def is_camera_raw(data: bytes) -> bool:
         return False
     try:
         return _leads_elsewhere(data)
-    except Exception:  # of a broken file whoever decodes it will tell
+    except Exception:  # the decoder will report a broken file
         return False
 
 
 def _leads_elsewhere(data: bytes) -> bool:
-    """Whether the picture is not in the first directory, or is there as the sensor saw it."""
+    """True if the first directory lacks the picture, or holds it as the sensor saw it."""
     tags = ImageFileDirectory_v2(data[:8])
     file = BytesIO(data)
     file.seek(tags.next)

@@ -1,4 +1,4 @@
-"""Colour profiles: what a picture's numbers mean, turned into sRGB."""
+"""Turns a picture's numbers into sRGB, by its colour profile."""
 
 from io import BytesIO
 
@@ -9,9 +9,10 @@ MAX_PROFILE_BYTES = 4 * 2**20
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """An image in L, LA, RGB, RGBA or CMYK, by its ICC profile; as it is where that is of no use.
+    """The image in sRGB by its ICC profile; unchanged if the profile is of no use.
 
-    Of no use are profiles that are broken, too large or of other pixels than these.
+    ``image`` is in L, LA, RGB, RGBA or CMYK. A profile is of no use if it is broken, too large or
+    for another kind of pixels.
     """
     if not profile or len(profile) > MAX_PROFILE_BYTES:
         return image

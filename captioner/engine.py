@@ -1,4 +1,4 @@
-"""The captioner's engine: one thread that owns BLIP; what waits and shares a key is one batch."""
+"""The captioner's engine: one thread that owns BLIP. Waiting requests with one key are a batch."""
 
 import logging
 from collections import deque
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Model(Protocol):
-    """What the engine asks of a model (``captioner.blip.Blip``), all on the engine's thread."""
+    """The engine's calls to a model (``captioner.blip.Blip``), all on the engine's thread."""
 
     def batch_key(self, request: CaptionRequest) -> Hashable: ...
     def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[str]: ...
@@ -53,7 +53,7 @@ class Engine(ModelThread[Model]):
             if batch:
                 self._caption(batch)
         finally:
-            # Does something only if the thread dies of what is no Exception.
+            # Some are left only if the thread dies of a BaseException that is no Exception.
             self._fail(future for _, future in batch if not future.done())
 
     def _has_work(self) -> bool:
@@ -75,7 +75,7 @@ class Engine(ModelThread[Model]):
     def _batch_key(self, item: Waiting) -> Hashable:
         try:
             return self.model.batch_key(item[0])
-        except Exception:  # it will fail again, alone, where its error can be told
+        except Exception:  # it will fail again, alone, and its error is told then
             log.exception("a caption request has no batch key")
             return item
 

@@ -1,4 +1,4 @@
-"""Which format a file is in, by its first bytes alone."""
+"""Finds the format of a file by its first bytes alone."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from captioner.unended_jpeg import open_jpeg
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """``open`` reads the header alone; it is None for what cannot be read, as ``name`` says."""
+    """``open`` reads the header alone; it is None if files of this format cannot be read."""
 
     name: str
     open: Callable[[bytes], ImageFile] | None = None

@@ -1,4 +1,4 @@
-"""HEIC and other HEIF images, where pi-heif is installed: what iPhones and many cameras take."""
+"""HEIC and other HEIF images, if pi-heif is installed: iPhones and many cameras take them."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -18,10 +18,10 @@ try:
 except ImportError:
     _pi_heif = None
 
-# The picture, its tiles, which overlap its edges, and as much again for transparency, which nothing
-# that the limit on pixels lets through exceeds. libheif's own limit is 4 GB, and none on the time.
+# The picture, its tiles, which overlap its edges, and as much again for transparency: no picture
+# within the limit on pixels exceeds this. libheif's own limit is 4 GB, and it has none on the time.
 MAX_COST = 250_000_000
-# Of each picture. Several are read at once as it is, beside models that need the cores.
+# For each picture. Several are already read at once, beside models that need the cores.
 THREADS = 0
 
 
@@ -36,14 +36,14 @@ class HeifImageFile(ImageFile):
         data = self.fp.read()
         if decoding_cost(data) > MAX_COST:
             raise Image.DecompressionBombError
-        # Not scaled to 16 bits: pi-heif does that in place by the depth that the header names, and
-        # where gray has fewer bits than that it writes behind the end of the pixels.
+        # Not scaled to 16 bits: pi-heif does that in place by the depth that the header names. If
+        # gray has fewer bits than that, pi-heif writes behind the end of the pixels.
         to_8_bits, bgr, without_stride, to_16_bits, no_limits = 1, 0, 0, 0, 0
         images = _pi_heif.load_file(
             data, THREADS, to_8_bits, bgr, without_stride, to_16_bits, "", no_limits
         )
         (self._heif,) = (image for image in images if image is not None and image.primary)
-        # As it is shown: libheif turns it, and obeys no other orientation, as the format asks.
+        # As shown: libheif turns the image, and obeys no other orientation, as the format asks.
         self._size, mode = self._heif.size_mode
         self._mode = "I;16" if mode.startswith("I;") else mode  # I;10 and I;12 are not Pillow's
         self.info["icc_profile"] = _profile(self._heif.color_profile)
@@ -51,7 +51,7 @@ class HeifImageFile(ImageFile):
     def load(self) -> Any:
         if self._heif is not None:
             heif, self._heif = self._heif, None
-            pixels = heif.data  # no copy, and gone with what it comes from
+            pixels = heif.data  # no copy, and gone with its source
             self._size, _ = heif.size_mode
             if self.mode == "I;16":
                 image = _deep_gray(pixels, self.size, heif.stride, heif.bit_depth)

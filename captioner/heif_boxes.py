@@ -1,20 +1,20 @@
-"""What decoding a HEIF file takes, by its boxes alone: files can ask for more than their size."""
+"""The cost of decoding a HEIF file, by its boxes alone: files can ask for more than their size."""
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
-# Of HEVC's largest block: a picture may be as much larger than its item says.
+# The side of HEVC's largest block in pixels: a picture may exceed its item's size by as much.
 BLOCK_SIDE = 64
 
 
 def decoding_cost(data: bytes) -> int:
-    """The pixels and bytes of all that the primary image is made of, as often as they are used.
+    """The pixels and bytes of all parts of the primary image, as often as they are used.
 
     A grid names its tiles, an overlay its layers, and each of these may be named again and be made
     of others: a few kilobytes can ask for years. Raises ValueError, KeyError, struct.error or
-    RecursionError for what is damaged, cut or made of itself.
+    RecursionError if the file is damaged, cut or made of itself.
     """
     children = _children(data, _only(b"meta", _boxes(data, 0, len(data), is_file=True)), skip=4)
     properties = _children(data, children[b"iprp"])
@@ -65,7 +65,7 @@ def _boxes(data: bytes, start: int, end: int, *, is_file: bool = False) -> Itera
         if body <= stop <= end:
             yield _Box(kind, body, stop)
         elif is_file:
-            return  # cameras append what is no box, and of a cut file the items tell
+            return  # cameras append data that is no box; a cut file is noticed at its items
         else:
             raise ValueError("a box is longer than the one around it")
         start = stop
@@ -77,7 +77,7 @@ def _only(kind: bytes, boxes: Iterator[_Box]) -> _Box:
 
 
 def _children(data: bytes, parent: _Box, skip: int = 0) -> dict[bytes, _Box]:
-    """By kind. Of two of a kind the decoder might obey the other one."""
+    """The boxes by kind. Raises ValueError for two of a kind: the decoder might obey the other."""
     boxes = list(_boxes(data, parent.start + skip, parent.end))
     children = {box.kind: box for box in boxes}
     if len(children) < len(boxes):
@@ -106,7 +106,7 @@ def _sides(data: bytes, properties: dict[bytes, _Box]) -> dict[int, tuple[int, i
 
 
 def _item_bytes(cursor: _Cursor, file_length: int) -> dict[int, int]:
-    """How many bytes each item has. Raises ValueError if some of them are not there."""
+    """The number of bytes of each item. Raises ValueError if some of them are missing."""
     lengths = cursor.take(2)
     offset, length, base, index = (lengths >> shift & 15 for shift in (12, 8, 4, 0))
     number_length = 4 if cursor.version == 2 else 2
@@ -128,7 +128,7 @@ def _item_bytes(cursor: _Cursor, file_length: int) -> dict[int, int]:
 
 
 def _parts(data: bytes, references: _Box) -> dict[int, list[int]]:
-    """Of each item those that it is derived from, and its transparency."""
+    """Maps each item to the items that it is derived from, and to its transparency."""
     (version,) = data[references.start : references.start + 1]
     kind = ">I" if version else ">H"
     found: dict[int, list[int]] = {}

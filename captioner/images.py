@@ -1,4 +1,4 @@
-"""Bytes to a plain RGB image, whatever people upload, and from there to a JPEG."""
+"""Turns an uploaded file into a plain RGB image, and that into a JPEG."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ MAX_PIXELS = 50_000_000
 # Rows cost too: 1 x 50,000,000 pixels took 1.1 GB and 5 s, a square of as many 0.24 GB and 0.5 s.
 MAX_SIDE = 65_535
 
-# Of 25 million pixels JPEG, PNG and TIFF took 3 to 17 bytes each, AVIF 17, WebP 18 to 24.
+# With 25 million pixels JPEG, PNG and TIFF took 3 to 17 bytes each, AVIF 17, WebP 18 to 24.
 DECODING_BYTES_PER_PIXEL = 26
 
 # TileWidth or TileLength as one SLONG8 or IFD8: libtiff obeys these types, Pillow skips them.
@@ -38,7 +38,7 @@ UPRIGHT = {
 
 
 class InvalidImage(ValueError):
-    """One sentence for whoever uploaded the file: what is wrong, and how to mend it."""
+    """Tells the uploader, in one sentence, what is wrong with the file and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,14 @@ class EncodedImage:
 
     @property
     def decoding_bytes(self) -> int:
-        """What ``read`` takes at most, beside the file itself."""
+        """The most that ``read`` takes, beside the file itself."""
         return DECODING_BYTES_PER_PIXEL * self.pixels
 
     def read(self, longest_side: int = MAX_SIDE) -> Image.Image:
-        """A new, upright RGB image in sRGB, without metadata. Once only.
+        """A new, upright RGB image in sRGB, without metadata. Works only once.
 
-        Transparency is laid on white, gray of more than 8 bits is scaled, and of an animation the
-        first frame is taken. Raises InvalidImage, and MemoryError where there is not enough.
+        Transparency is laid on white, gray of more than 8 bits is scaled, and an animation gives
+        its first frame. Raises InvalidImage, and MemoryError if there is not enough memory.
         """
         with _told(self.format_name, self.decoding_bytes):
             self.file.load()
@@ -66,9 +66,9 @@ class EncodedImage:
 
 
 def open_image(data: bytes) -> EncodedImage:
-    """Any JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, whatever its name; HEIC with its extra.
+    """Opens any JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF; HEIC if its extra is installed.
 
-    No pixel is decoded yet. Raises InvalidImage.
+    Decodes no pixel yet. Raises InvalidImage.
     """
     if not data:
         raise InvalidImage("The file is empty: choose an image and try again.")
@@ -86,7 +86,7 @@ def read_image(data: bytes) -> Image.Image:
 
 
 def jpeg_bytes(image: Image.Image, quality: int = 90) -> bytes:
-    """What was read, without metadata."""
+    """The image as a JPEG file, without metadata."""
     bare = image.copy()
     bare.info = {}  # Pillow would write a comment that it found there
     file = BytesIO()
@@ -96,10 +96,10 @@ def jpeg_bytes(image: Image.Image, quality: int = 90) -> bytes:
 
 @contextmanager
 def _told(format_name: str, needed_bytes: int = 0) -> Iterator[None]:
-    """What goes wrong with a file of this format, in words for whoever uploaded it.
+    """Turns any error of a file of this format into InvalidImage, in words for the uploader.
 
-    Raises MemoryError for whatever a decoder says where ``needed_bytes`` are not to be had: some
-    tell a lack of memory as they tell damage.
+    Raises MemoryError instead if ``needed_bytes`` are not free: some decoders report a lack of
+    memory as damage.
     """
     try:
         yield
@@ -119,7 +119,7 @@ def _told(format_name: str, needed_bytes: int = 0) -> Iterator[None]:
 
 
 def _checked_pixels(image: ImageFile, data: bytes) -> int:
-    """How many are decoded. Raises DecompressionBombError for more than the limits allow."""
+    """The number of pixels to decode. Raises DecompressionBombError if it exceeds the limits."""
     width, height = image.size
     # TIFFs are decoded by whole tiles: 10 x 10 pixels of one tile of 40,000 x 40,000, in a file of
     # 1.5 MB, took 1.5 GB and 7 s.
@@ -145,7 +145,7 @@ def _plain(file: ImageFile, longest_side: int) -> Image.Image:
 
 
 def _in_full_colors(image: ImageFile) -> Image.Image:
-    """In L, LA, RGB, RGBA or CMYK: what is transparent has an alpha channel."""
+    """The image in L, LA, RGB, RGBA or CMYK, with an alpha channel if it is transparent."""
     if image.mode[0] in "IF":
         return _eight_bits(image)
     if image.mode == "La":
@@ -174,5 +174,5 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         return UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except MemoryError:
         raise
-    except Exception:  # whatever the metadata are broken in, the pixels are sound
+    except Exception:  # however broken the metadata are, the pixels are sound
         return None

@@ -10,15 +10,15 @@ Array = np.ndarray[Any, Any]
 
 BT709_XY = [0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329]
 CHANNELS = ("red", "green", "blue", "white")
-# Bradford's: from XYZ to what the eye's cones see.
+# Bradford's matrix: from XYZ to the signals of the eye's cones.
 CONES = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 D50 = np.array([0.9642, 1.0, 0.8249])
-# Signals of 0 to 1, for each of which a curve holds its light.
+# Signals from 0 to 1; a curve holds the light of each.
 SIGNALS = np.linspace(0, 1, 4096)
 
 
 def icc_profile(nclx: Mapping[str, float]) -> bytes | None:
-    """None for sRGB, and where the file does not say which colours it means."""
+    """The ICC profile; None for sRGB, or if the file does not say which colours it means."""
     transfer = int(nclx["transfer_characteristics"])
     xy = np.array([nclx[f"color_primary_{name}_{axis}"] for name in CHANNELS for axis in "xy"])
     is_srgb = transfer not in (4, 5, 8, 16, 18) and np.allclose(xy, BT709_XY, atol=1e-4)
@@ -28,9 +28,9 @@ def icc_profile(nclx: Mapping[str, float]) -> bytes | None:
 
 
 def _light(transfer: int) -> Array:
-    """Of each signal, with 1 for white; what is brighter in PQ and HLG becomes white.
+    """The light of each signal, with 1 for white; brighter light in PQ and HLG becomes white.
 
-    Those of BT.709 and its siblings count as sRGB, as they do in browsers.
+    Signals of BT.709 and its siblings count as sRGB, as they do in browsers.
     """
     if transfer in (4, 5, 8):
         return np.power(SIGNALS, {4: 2.2, 5: 2.8, 8: 1.0}[transfer])
@@ -38,7 +38,7 @@ def _light(transfer: int) -> Array:
         root = SIGNALS ** (32 / 2523)
         part = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
         return part ** (8192 / 1305) * 10_000 / 203
-    if transfer == 18:  # the same, on a screen of 1,000 nits
+    if transfer == 18:  # the HLG of BT.2100 with the same white, on a screen of 1,000 nits
         bright = (np.exp((SIGNALS - 0.55991073) / 0.17883277) + 0.28466892) / 12
         return np.where(SIGNALS <= 0.5, SIGNALS**2 / 3, bright) ** 1.2 / 0.203
     return np.where(SIGNALS <= 0.04045, SIGNALS / 12.92, ((SIGNALS + 0.055) / 1.055) ** 2.4)
@@ -56,7 +56,7 @@ def _primaries(xy: Array) -> Array:
 
 
 def _profile(primaries: Array, light: Array) -> bytes:
-    """Of version 2.4, by the ICC's specification, with one curve for all channels."""
+    """The profile in version 2.4 of the ICC's specification, with one curve for all channels."""
     curve = b"curv" + struct.pack(">4xI", len(light))
     curve += np.round(np.clip(light, 0, 1) * 65535).astype(">u2").tobytes()
     tags = {b"wtpt": _xyz(D50)}

@@ -1,4 +1,4 @@
-"""PNG files without their text: of the chunks those that pixels need, and the colour profile."""
+"""PNG files without their text: only the chunks that pixels need, and the colour profile."""
 
 import struct
 import zlib
@@ -9,13 +9,13 @@ from PIL.PngImagePlugin import PngImageFile
 
 from captioner.colors import MAX_PROFILE_BYTES
 
-# Pillow unpacks text as well, puts it among what it knows of the pixels, and calls a file broken
-# that holds over a megabyte of it. Nothing here reads text, nor what other chunks may say.
+# Pillow unpacks text as well, puts it into the image's ``info``, and calls a file broken that has
+# over a megabyte of it. Nothing here reads text or the contents of other chunks.
 BEFORE_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"eXIf"}
 
 
 def open_png(data: bytes) -> PngImageFile:
-    """The still picture; of an animation that is the first frame, or what stands for all."""
+    """The still picture: the first frame of an animation, or the picture that stands for all."""
     needed, pixels, profile = [data[:8]], [], None
     for kind, start, end in _chunks(data):
         body = data[start + 8 : end - 4]
@@ -25,7 +25,7 @@ def open_png(data: bytes) -> PngImageFile:
             pixels.append(body)
         elif kind == b"iCCP" and profile is None:
             profile = _profile(body)
-    # In one chunk: of a million small ones Pillow made six seconds.
+    # In one chunk: a million small ones took Pillow six seconds.
     needed += [_chunk(b"IDAT", b"".join(pixels)), _chunk(b"IEND", b"")]
     image = PngImageFile(BytesIO(b"".join(needed)))
     image.info["icc_profile"] = profile
@@ -38,7 +38,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start and end of each; the last of a file that was cut ends behind the file."""
+    """Kind, start and end of each chunk; the last one of a cut file ends behind the file."""
     start, kind = 8, b""
     while kind != b"IEND" and start + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, start)
@@ -48,7 +48,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _profile(body: bytes) -> bytes | None:
-    """Unpacked as far as the limit allows; None where it is not packed as it should be."""
+    """The profile, unpacked as far as the limit allows; None if it is not packed properly."""
     _, _, rest = body.partition(b"\0")
     try:
         return zlib.decompressobj().decompress(rest[1:], MAX_PROFILE_BYTES + 1)

@@ -10,8 +10,8 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 END = b"\xff\xd9"
-# How a file might go on. libjpeg makes up for what is missing with zeros; here are other bits, more
-# codes, and restart markers for files that have such.
+# Possible endings of a file. libjpeg fills up missing data with zeros; here are other bits, more
+# codes, and restart markers for files that have them.
 CODES = bytes(range(0xA5, 0xFF))
 MORE = b"".join(CODES + bytes([0xFF, 0xD0 + number]) for number in range(8)) * 2
 ENDINGS = [END, MORE + END, CODES[::-1] + MORE + END]
@@ -23,12 +23,11 @@ def open_jpeg(data: bytes) -> ImageFile:
 
 
 class UnendedJpegFile(JpegImageFile):
-    """A whole file is read as ever. One that was cut is read only if its pixels were not.
+    """Reads a whole file as Pillow does, and a cut file only if none of its pixels was cut.
 
-    Pillow tells no difference between the two, so a cut file is read with different endings:
-    where no pixel depends on what follows, nothing that matters is missing. Of files in several
-    scans, as progressive ones, that would also be true of those that lack the last scans whole:
-    they are refused.
+    Pillow sees no difference between lost pixels and a lost end, so a cut file is read with
+    different endings: if no pixel depends on the ending, nothing that matters is missing. Cut files
+    in several scans, as progressive ones, are refused: they would pass without their last scans.
     """
 
     def _open(self) -> None:
@@ -62,7 +61,7 @@ class UnendedJpegFile(JpegImageFile):
 
 
 def _digest(image: Image.Image) -> bytes:
-    """Of all pixels, some rows at a time: there may be fifty million."""
+    """The digest of all pixels, some rows at a time: there may be fifty million."""
     digest = hashlib.blake2b()
     for top in range(0, image.height, ROWS):
         digest.update(image.crop((0, top, image.width, min(top + ROWS, image.height))).tobytes())

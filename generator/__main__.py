@@ -96,7 +96,7 @@ def _paint(engine: Engine, request: GenerationRequest, output: ImageFile) -> int
         return 1
     info = engine.info
     output.write(outcome.image, request, model=info.name, sampler=info.sampler)
-    # Beside an image on standard output nothing else may stand.
+    # Nothing else may stand beside an image on standard output.
     told = sys.stderr if output.is_standard_output else sys.stdout
     print(f"{output.path}: {request.width}x{request.height}, seed {request.seed}", file=told)
     if outcome.unseen_words:

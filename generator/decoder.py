@@ -10,8 +10,8 @@ from models_cache.runtime.gpu_fit import Geometry
 class Decoder:
     """The VAE's decoder, which in one piece takes more memory than anything else.
 
-    diffusers' own ``enable_tiling`` would tile what is larger than the size trained on, so never
-    an image of SDXL's 1024x1024: here tiles are half as wide, and used where they have to be.
+    diffusers' own ``enable_tiling`` would tile only images larger than the size trained on, so
+    never SDXL's 1024x1024. Here tiles are half as wide, and used only if they have to be.
     """
 
     def __init__(self, vae: AutoencoderKL) -> None:
@@ -21,7 +21,7 @@ class Decoder:
         vae.tile_latent_min_size = self.geometry.tile_side // self.geometry.scale
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """(1, 3, height, width) in about [-1, 1]. Raises OutOfMemory if even tiles do not fit."""
+        """Pixels (1, 3, height, width), about [-1, 1]. Raises OutOfMemory if tiles do not fit."""
         config, latents = self.vae.config, latents.to(self.vae.dtype)
         if config.latents_mean is not None and config.latents_std is not None:
             mean, std = (
@@ -38,7 +38,7 @@ class Decoder:
             try:
                 return self._decode(latents, tiled=False)
             except OutOfMemory:
-                pass  # less was free than it seemed; tiles may fit all the same
+                pass  # less was free than it seemed; tiles may still fit
         return self._decode(latents, tiled=True)
 
     def _decode(self, latents: torch.Tensor, tiled: bool) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 Images advance one denoising step at a time. A request that arrives late is admitted before the
 next step and shares its forward with every sample of the same batch key. The engine knows no
-torch: what it needs of a model stands in ``generator.model``.
+torch: ``generator.model`` lists all that it needs of a model.
 """
 
 import logging
@@ -26,7 +26,7 @@ NO_ROOM = "There is not enough free memory for an image of {width}x{height}: ask
 
 
 class QueueFull(Exception):
-    """As many jobs as the engine takes are under way; one should end in ``retry_after_seconds``."""
+    """The engine has as many jobs as it takes; one should end in ``retry_after_seconds``."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(
@@ -44,8 +44,8 @@ class Engine(ModelThread[Model]):
 
     ``step`` is for the one thread that owns the model: ``start`` makes one that calls it whenever
     there is work, and loads the model if ``info`` alone is given; tests call it by hand.
-    ``max_batch_size`` is how many samples are in flight, ``max_jobs`` how many jobs may be under
-    way before ``QueueFull``.
+    ``max_batch_size`` is the most samples in flight, ``max_jobs`` the most jobs under way before
+    ``QueueFull``.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Engine(ModelThread[Model]):
     # For the thread that owns the model.
 
     def step(self) -> None:
-        """Admits waiting jobs, moves one batch by one step, and decodes what is done."""
+        """Admits waiting jobs, moves one batch by one step, and decodes finished samples."""
         started = self._clock()
         self._admit()
         batch = self._next_batch()
@@ -132,7 +132,7 @@ class Engine(ModelThread[Model]):
         return bool(self._waiting or self._running)
 
     def _drop_finished(self) -> None:
-        """Frees what an outcome frees: the job's place, its turn and its sample. Under the lock."""
+        """Frees each finished job's place, its turn and its sample. Called under the lock."""
         self._jobs = {job for job in self._jobs if not job.is_finished}
         self._waiting = deque(item for item in self._waiting if not item[0].is_finished)
         self._running = [item for item in self._running if not item[0].is_finished]
@@ -187,7 +187,7 @@ class Engine(ModelThread[Model]):
         self._denoise_in_parts(batch, failure)
 
     def _denoise_in_parts(self, batch: list[Running], failure: Exception) -> None:
-        """Halves if memory ran out; otherwise one by one, as only the culprit is to fail."""
+        """Retries halves if memory ran out; otherwise one by one: only the culprit is to fail."""
         if len(batch) == 1:
             [(job, sample)] = batch
             self._fail(job, sample.request, "denoise", failure)
@@ -234,7 +234,7 @@ class Engine(ModelThread[Model]):
             job.publish(Failed(self._reason, stopped=True))
 
     def _seconds_until_a_place_is_free(self) -> int:
-        """Under the lock. While all wait for their captions, by what the model's default takes."""
+        """Goes by the model's default steps while all wait for captions. Called under the lock."""
         line = ahead(
             (sample for _, sample in self._running), (request for _, request in self._waiting)
         )

@@ -1,11 +1,11 @@
-"""What the engine has under way and behind it, in numbers."""
+"""The engine's present and past work, in numbers."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """``jobs`` counts what was reserved and has not ended; the totals count from the start."""
+    """``jobs`` counts those reserved that have not ended; the totals count from the start."""
 
     jobs: int
     waiting: int

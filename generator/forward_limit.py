@@ -1,6 +1,6 @@
-"""How many samples share a forward: as many as are in flight, until memory runs out."""
+"""The number of samples that share a forward: all in flight, until memory runs out."""
 
-# So many forwards must go well before twice as many samples share one again.
+# Forwards that must go well before twice as many samples share one again.
 FORWARDS_TO_TRUST = 20
 
 
@@ -13,12 +13,12 @@ class ForwardLimit:
         self._went_well = 0
 
     def ran_out(self, samples: int) -> None:
-        """A forward of so many found no room."""
+        """Halves the limit: a forward of ``samples`` found no room."""
         self.samples = (samples + 1) // 2
         self._went_well = 0
 
     def went_well(self, samples: int) -> None:
-        """What took the room may be gone: now and then more are tried again."""
+        """Doubles the limit now and then: there may be room again."""
         if samples < self.samples or self.samples == self.most:
             return
         self._went_well += 1

@@ -1,4 +1,4 @@
-"""Where ``-o`` puts an image: tried before it is painted, written whole or not at all."""
+"""The file of ``-o``: tried before the image is painted, written whole or not at all."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ class CannotWrite(Exception):
 class ImageFile:
     """``path`` may be "-", which is standard output and a PNG. Raises CannotWrite.
 
-    Closed without ``write``, it leaves nothing.
+    If it is closed without ``write``, it leaves nothing.
     """
 
     def __init__(self, path: Path) -> None:

@@ -77,7 +77,7 @@ class Job:
         self._finish_callbacks: list[Callable[[], None]] = []
 
     def publish(self, event: Event) -> bool:
-        """Adds an event, and says whether it was: after the outcome nothing is added."""
+        """Adds an event and returns True; after the outcome, adds nothing and returns False."""
         with self._grown:
             if self.is_finished:
                 return False
@@ -90,13 +90,13 @@ class Job:
         return True
 
     def cancel(self) -> bool:
-        """Ends the job now, and says whether it was still to end."""
+        """Ends the job now; returns False if it had ended before."""
         return self.publish(Cancelled())
 
     def when_finished(self, callback: Callable[[], None]) -> None:
         """Calls back once, on the thread that publishes the outcome, or at once if there is one.
 
-        What the callback raises is logged and goes no further.
+        An exception of the callback is logged and goes no further.
         """
         with self._grown:
             if not self.is_finished:
@@ -119,7 +119,7 @@ class Job:
 
     @property
     def status(self) -> str:
-        """The latest event's."""
+        """The latest event's status; of an empty log, that of Queued."""
         events = self.events
         return events[-1].status if events else Queued.status
 
@@ -130,7 +130,7 @@ class Job:
 
     @property
     def progress(self) -> Progress | None:
-        """The latest."""
+        """The latest progress; None before the first."""
         return next((e for e in reversed(self.events) if isinstance(e, Progress)), None)
 
     def follow(

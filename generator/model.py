@@ -1,4 +1,4 @@
-"""What the engine asks of a model and of its samples: the seam between the queue and the torch."""
+"""The engine's calls to a model and its samples: the seam between the queue and the torch."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ class Sample(Protocol):
 
 
 class Model(Protocol):
-    """What the engine asks of a model (``generator.sdxl.SDXL``), all on the engine's thread.
+    """The engine's calls to a model (``generator.sdxl.SDXL``), all on the engine's thread.
 
     A MemoryError means that fewer or smaller samples may fit, and that the failed call left
     nothing behind.
@@ -36,7 +36,7 @@ class Model(Protocol):
     def prepare(self, request: GenerationRequest) -> Any: ...
 
     def denoise(self, samples: Sequence[Any]) -> Mapping[int, Exception]:
-        """One step of each sample.
+        """Moves each sample by one step.
 
         Raises before any sample has moved, or returns, by index, the errors of the samples whose
         own scheduler failed; all others have advanced.

@@ -1,4 +1,4 @@
-"""What the loaded checkpoint offers, and the requests that it can serve."""
+"""The loaded checkpoint's sizes and defaults, and the requests that it can serve."""
 
 import secrets
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class ModelInfo:
     most_steps: int = MAX_STEPS
 
     def request(self, prompt: str, /, **parameters: object) -> GenerationRequest:
-        """A request that this checkpoint can serve; what is not asked for takes its default.
+        """A request that this checkpoint can serve; missing parameters take their defaults.
 
         None asks for the default too, and a missing seed is drawn at random. Raises InvalidRequest
         for a wrong value, and for a parameter whose name GenerationRequest does not have.

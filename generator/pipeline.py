@@ -18,17 +18,17 @@ from models_cache.runtime.gpu_fit import Placement, read_geometry
 
 TEXT_ENCODERS = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
 LATENT_CHANNELS = 4  # what diffusers takes if a config does not say
-# The largest last: what is wrong with a small one is found at once.
+# The largest last: an error in a small one is found at once.
 COMPONENTS = {**TEXT_ENCODERS, "vae": AutoencoderKL, "unet": UNet2DConditionModel}
 
 
 def load_pipeline(checkpoint: LocalCheckpoint, placement: Placement) -> StableDiffusionXLPipeline:
-    """Half precision on CUDA, fp32 on a CPU; the VAE as ``vae_dtype`` says.
+    """Loads in half precision on CUDA, fp32 on a CPU; the VAE as ``vae_dtype`` says.
 
-    If weights come and go, the text encoders stay in host memory. Modules are made without memory
-    and get their weights tensor by tensor, so nothing is ever there twice.
+    If weights are offloaded, the text encoders stay in host memory. Modules are made without memory
+    and get their weights tensor by tensor, so no weight is ever in memory twice.
     """
-    # Two bars a component, written over one another, tell nobody anything.
+    # Two bars a component, written over one another, tell nothing.
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
     device = placement.device
@@ -50,9 +50,9 @@ def load_pipeline(checkpoint: LocalCheckpoint, placement: Placement) -> StableDi
 
 
 def read_model_info(checkpoint: LocalCheckpoint) -> ModelInfo:
-    """What the checkpoint's own configs say it draws, before any weight is loaded.
+    """Reads from the checkpoint's configs what it draws, before any weight is loaded.
 
-    Raises CheckpointError if they do not say, or say what cannot be served.
+    Raises CheckpointError if they do not say it, or if it cannot be served.
     """
     if reason := _why_not(checkpoint.config("unet"), checkpoint.config("vae")):
         raise checkpoint.unsuitable(reason)
@@ -73,7 +73,7 @@ def read_model_info(checkpoint: LocalCheckpoint) -> ModelInfo:
 
 
 def _why_not(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> str | None:
-    """Why these configs are of no model that paints from words alone."""
+    """Says why the configured model cannot paint from words alone; None if it can."""
     if unet.get("time_cond_proj_dim"):
         return "its UNet takes the guidance scale as an input, as latent consistency models do"
     channels = vae.get("latent_channels", LATENT_CHANNELS)

@@ -15,12 +15,12 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 if TYPE_CHECKING:
     from generator.request import GenerationRequest
 
-# Every character at which some reader would begin a new line, and what is invisible besides.
+# Every character at which some reader would begin a new line, and other invisible ones.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 NEGATIVE_PROMPT = re.compile("^Negative prompt:", re.MULTILINE)
 
-# `key: value` up to a comma or the end, where a value in double quotes may hold either. A key has
+# `key: value` up to a comma or the end; a value in double quotes may hold either. A key has
 # a length limit, or a long line without a colon would take quadratic time.
 PAIR = re.compile(r'(\w[\w /-]{1,63}):\s*("(?:[^"\\]|\\.)+"|[^,]*)(?:,|$)')
 
@@ -40,17 +40,17 @@ def png_bytes(
 
 
 def read_parameters(png: bytes) -> dict[str, str]:
-    """As ``parse_parameters``; empty where the PNG has no such text. Pixels are not decoded.
+    """The result of ``parse_parameters``; empty if the PNG has no such text.
 
-    Text that stands behind the pixels is not found. Raises SyntaxError or ValueError, as Pillow
-    does, for what is no PNG.
+    Pixels are not decoded, and text behind them is not found. Raises SyntaxError or ValueError, as
+    Pillow does, if ``png`` is no PNG.
     """
     text = PngImageFile(BytesIO(png)).info.get("parameters", "")
     return parse_parameters(text) if text else {}
 
 
 def format_parameters(request: "GenerationRequest", *, model: str, sampler: str) -> str:
-    """Control characters become spaces, so that no prompt can pass for lines of ours."""
+    """The text, with spaces for control characters, so that no prompt can pass for our lines."""
     pairs = {
         "Steps": request.num_inference_steps,
         "Sampler": sampler,
@@ -61,7 +61,7 @@ def format_parameters(request: "GenerationRequest", *, model: str, sampler: str)
         "Version": "Lookalike",
     }
     # Readers look for the words at the start of a line, and the prompt's is one. CLIP's tokenizers
-    # take the no-break space for a space, so the prompt still means the same.
+    # take the no-break space for a space, so the prompt keeps its meaning.
     prompt = NEGATIVE_PROMPT.sub("Negative\u00a0prompt:", _one_line(request.prompt))
     lines = [prompt]
     if negative_prompt := _one_line(request.negative_prompt or ""):

@@ -1,4 +1,4 @@
-"""What a client asks for: valid once it exists."""
+"""A client's request: valid once it exists."""
 
 from dataclasses import dataclass
 from reprlib import repr as shown
@@ -23,11 +23,11 @@ class InvalidRequest(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One image. Fields are named and meant as diffusers' ``StableDiffusionXLPipeline`` has them.
+    """One image. Fields have the names and meanings of diffusers' ``StableDiffusionXLPipeline``.
 
     ``negative_prompt`` None and "" differ: None guides away from zeros, "" from the empty prompt.
-    A ``guidance_scale`` of 1 or less means no guidance. Width and height are pixels; which of them
-    a checkpoint can draw is for its ``ModelInfo`` to say. Raises InvalidRequest.
+    A ``guidance_scale`` of 1 or less means no guidance. Width and height are pixels; a
+    checkpoint's ``ModelInfo`` says which of them it can draw. Raises InvalidRequest.
     """
 
     prompt: str

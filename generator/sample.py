@@ -1,4 +1,4 @@
-"""One image between two denoising steps: all the state that there is."""
+"""One image between two denoising steps: all of its state."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Sample:
 
     @property
     def batch_key(self) -> Hashable:
-        """Samples of one latent shape may share a forward, whatever else they differ in."""
+        """The latent shape: samples of one shape may share a forward, even if all else differs."""
         return tuple(self.latents.shape)
 
     @property
@@ -47,12 +47,12 @@ class Sample:
         return self.timesteps[self.step_index]
 
     def latent_model_input(self) -> torch.Tensor:
-        """(R, channels, height, width), scaled as the scheduler wants it."""
+        """The latents (R, channels, height, width), scaled as the scheduler wants them."""
         latents = self.scheduler.scale_model_input(self.latents, self.timestep)
         return latents.expand(len(self.prompt_embeds), -1, -1, -1)
 
     def guide(self, noise_pred: torch.Tensor) -> torch.Tensor:
-        """(R, ...) to (1, ...): classifier-free guidance (Ho and Salimans 2022, equation 6)."""
+        """Applies classifier-free guidance (Ho and Salimans 2022, eq. 6): (R, ...) to (1, ...)."""
         if len(noise_pred) == 1:
             return noise_pred
         negative, positive = noise_pred.chunk(2)

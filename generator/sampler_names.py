@@ -1,6 +1,6 @@
-"""What image tools call diffusers' schedulers, as they write it beside an image.
+"""The names that image tools give diffusers' schedulers, as they write them beside an image.
 
-The names are those of AUTOMATIC1111's web UI; where it has no such sampler, the class's own.
+They are the names of AUTOMATIC1111's web UI; the class's own if it has no such sampler.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ SPACINGS = {
 
 
 def sampler_name(class_name: str, config: Mapping[str, Any]) -> str:
-    """Of a scheduler by its class and config: "DPM++ 2M SDE Karras"."""
+    """The name of a scheduler by its class and config: "DPM++ 2M SDE Karras"."""
     name = NAMES.get(class_name, class_name.removesuffix("Scheduler"))
     if class_name == "DPMSolverMultistepScheduler":
         name = _multistep(config)

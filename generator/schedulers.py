@@ -36,7 +36,7 @@ def make_scheduler(checkpoint: LocalCheckpoint) -> Any:
             f"its scheduler {name} needs {needed}, which is not installed",
             f"To install it:\n    .venv/bin/python -m pip install {needed}",
         ) from error
-    except Exception as error:  # whatever a config can make a scheduler raise
+    except Exception as error:  # a config can make a scheduler raise anything
         raise checkpoint.unsuitable(
             f"its scheduler {name} does not work with this config"
             f" ({type(error).__name__}: {first_line(error)})"
@@ -52,7 +52,7 @@ def most_steps(scheduler: Any) -> int:
 
 
 def _why_not(name: str, config: Mapping[str, Any] | None = None) -> str | None:
-    """Why a class of schedulers, or one with this config, is none for SDXL; None if it is one."""
+    """Says why a scheduler class, or one with this config, is not for SDXL; None if it is."""
     flow = config and config.get("prediction_type") == "flow_prediction"
     if flow or (config and config.get("use_flow_sigmas")) or name.startswith("Flow"):
         return f"its scheduler {name} is for flow-matching models, and SDXL is none"
@@ -62,9 +62,9 @@ def _why_not(name: str, config: Mapping[str, Any] | None = None) -> str | None:
 
 
 def _try(scheduler: Any, steps: int) -> None:
-    """Takes one step with almost nothing: some need a library, or a config, only then.
+    """Takes one step with almost nothing: some schedulers need a library, or a config, only then.
 
-    On a copy, as some write into their own config.
+    Uses a copy, as some write into their own config.
     """
     scheduler = copy.deepcopy(scheduler)
     scheduler.set_timesteps(steps)

@@ -27,14 +27,14 @@ from models_cache.runtime.offload import Offload
 
 
 class NonFiniteLatents(ArithmeticError):
-    """The latents hold NaN or infinity, of which only a black image could be made."""
+    """The latents hold NaN or infinity, which would make a black image."""
 
 
 class SDXL:
-    """With a ``device_lock`` the text encoders wait in host memory while they are not used.
+    """The painting model. If there is a ``device_lock``, unused text encoders wait in host memory.
 
-    It is the lock of all models on the device: no two of them compute at once, so that what comes
-    in finds room. Without one everything stays on the device. ``prepare``, ``denoise`` and
+    All models on the device share the lock: no two of them compute at once, so that weights that
+    come in find room. Without a lock everything stays on the device. ``prepare``, ``denoise`` and
     ``decode`` raise OutOfMemory.
     """
 
@@ -57,15 +57,15 @@ class SDXL:
 
     @classmethod
     def load(cls, checkpoint: LocalCheckpoint, placement: Placement) -> "SDXL":
-        """From a diffusers folder; ``generator.pipeline`` says in which precision."""
+        """Loads a diffusers folder; ``generator.pipeline`` says in which precision."""
         pipeline = load_pipeline(checkpoint, placement)
         return cls(pipeline, read_model_info(checkpoint), placement.device_lock)
 
     def warm_up(self) -> None:
         """Runs every part once, so that the first request meets no lazy initialisation.
 
-        On CUDA at the default size, as each size may have kernels of its own; on a CPU at the
-        smallest, as SDXL's default takes minutes there. Raises what any part raises.
+        Uses the default size on CUDA, as each size may have kernels of its own; the smallest on a
+        CPU, as SDXL's default takes minutes there. Raises any error of a part.
         """
         is_fast = self.device.type == "cuda"
         side = self.info.default_size if is_fast else self.info.smallest_size
@@ -79,7 +79,7 @@ class SDXL:
     @on_device
     @torch.inference_mode()
     def prepare(self, request: GenerationRequest) -> Sample:
-        """The request's noise, and what conditions it."""
+        """A sample with the request's noise and conditioning."""
         with self._encoders:
             prompt_embeds, add_text_embeds = self._encode(request)
         scheduler = copy.deepcopy(self.pipeline.scheduler)
@@ -89,7 +89,7 @@ class SDXL:
         rng = torch.Generator("cpu").manual_seed(request.seed)
         channels, scale = self.pipeline.unet.config.in_channels, self.pipeline.vae_scale_factor
         shape = (1, channels, request.height // scale, request.width // scale)
-        # In fp32 whatever the model's precision: some torch releases draw other numbers in fp16.
+        # Always in fp32: some torch releases draw other numbers in fp16.
         noise = randn_tensor(shape, rng, self.device, torch.float32)
         return Sample(
             request=request,
@@ -106,10 +106,10 @@ class SDXL:
     @on_device
     @torch.inference_mode()
     def denoise(self, samples: Sequence[Sample]) -> dict[int, Exception]:
-        """One UNet forward over all rows, then each sample's own scheduler step.
+        """Runs one UNet forward over all rows, then each sample's own scheduler step.
 
-        A forward that fails raises before any sample has moved. A scheduler that fails, fails its
-        sample alone: its error is returned by index.
+        A forward that fails raises before any sample has moved. A scheduler that fails stops
+        only its own sample: its error is returned by index.
         """
         # Timesteps differ by row: UNet2DConditionModel.get_time_embed takes one each.
         rows = [len(sample.prompt_embeds) for sample in samples]

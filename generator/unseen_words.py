@@ -1,4 +1,4 @@
-"""Which words of a prompt the text encoders never see: CLIP reads a fixed number of tokens."""
+"""The words of a prompt that the text encoders never see: CLIP reads a fixed number of tokens."""
 
 import re
 from typing import Any

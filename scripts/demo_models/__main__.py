@@ -53,7 +53,7 @@ def _generator_run(options: argparse.Namespace) -> Run:
 
 
 def _autoencoder(options: argparse.Namespace) -> AutoencoderKL:
-    """The finished first run's, with the scaling factor that its latents ask for."""
+    """The finished first run's autoencoder, with the scaling factor that its latents ask for."""
     vae = autoencoder.run(options.folder, options.device).finished()
     assert isinstance(vae, AutoencoderKL)
     factor = encoded.scaling_factor(vae, options.folder, options.device)

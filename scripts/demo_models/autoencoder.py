@@ -1,8 +1,9 @@
 """The demo autoencoder: AutoencoderKL, eight times down, trained to give drawn scenes back.
 
-It learns in two runs. The first is all of it, on parts of pictures: four times as many steps in
-the same time teach it more than whole pictures do. The second is its decoder alone on whole ones,
-so that the generator can learn the finished encoder's latents while the decoder grows sharper.
+It learns in two runs. The first trains all of it, on parts of pictures: four times as many steps in
+the same time teach it more than whole pictures do. The second trains its decoder alone, on whole
+pictures, so that the generator can learn the finished encoder's latents while the decoder grows
+sharper.
 """
 
 from pathlib import Path
@@ -53,7 +54,7 @@ def run(folder: Path, device: torch.device, steps: int = STEPS) -> Run:
 def decoder_run(
     folder: Path, device: torch.device, autoencoder: nn.Module, steps: int = DECODER_STEPS
 ) -> Run:
-    """``autoencoder``'s decoder goes on learning from what its encoder, as it is, makes."""
+    """A run that trains ``autoencoder``'s decoder further, on latents of its fixed encoder."""
     assert isinstance(autoencoder, AutoencoderKL)
     autoencoder.requires_grad_(False)
     for part in (autoencoder.post_quant_conv, autoencoder.decoder):
@@ -68,7 +69,7 @@ def decoder_run(
 
 
 def _cropped(images: torch.Tensor, rng: Random) -> torch.Tensor:
-    """A part of each image, wherever it may lie."""
+    """A part of each image, at a random place."""
     corners = [
         (rng.randrange(IMAGE_SIZE - CROP + 1), rng.randrange(IMAGE_SIZE - CROP + 1)) for _ in images
     ]

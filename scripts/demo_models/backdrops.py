@@ -1,7 +1,7 @@
-"""What settings look like without things, and which of them lies behind a picture's things.
+"""Models of settings without things, and the choice of the one behind a picture's things.
 
-A model of a setting in one weather with its horizon at one height holds each pixel's usual colour,
-the median of several drawings, and the colours of what may lie anywhere on it: clouds, stars,
+A model is of a setting in one weather with its horizon at one height. It holds each pixel's usual
+colour, the median of several drawings, and the colours that may lie anywhere on it: clouds, stars,
 streaks of rain, windows. Pixels are (3, y, x) from 0 to 255; an error is the squared distance
 between two colours in units of ``TOLERANCE``, at most ``WORST``.
 """
@@ -27,7 +27,7 @@ MOST_GAIN = 0.12  # how much brighter or darker than drawn a channel may be
 
 
 def squared_distance(pixels: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """Over the channels, which are the third dimension from the end."""
+    """The distance over the channels, which are the third dimension from the end."""
     return (pixels - others).square().sum(-3) / TOLERANCE**2
 
 
@@ -39,11 +39,11 @@ class Backdrop:
     features: torch.Tensor  # (feature, 3, 1, 1)
 
     def errors(self, pixels: torch.Tensor) -> torch.Tensor:
-        """How ill each pixel fits: (y, x)."""
+        """The error of each pixel: (y, x)."""
         return self.errors_beside(pixels, self.usual)
 
     def errors_beside(self, pixels: torch.Tensor, usual: torch.Tensor) -> torch.Tensor:
-        """The same where ``usual`` are the usual colours: (..., y, x) of (..., 3, y, x)."""
+        """The errors if ``usual`` are the usual colours: (..., y, x) of (..., 3, y, x)."""
         errors = squared_distance(pixels, usual).clamp(max=WORST)
         for feature in self.features:
             elsewhere = squared_distance(pixels, feature) + FEATURE_ERROR
@@ -51,7 +51,7 @@ class Backdrop:
         return errors
 
     def exposed(self, pixels: torch.Tensor) -> torch.Tensor:
-        """The pixels as bright as the backdrop's, by those that it explains."""
+        """The pixels made as bright as the backdrop, by those that it explains."""
         known = self.usual * (squared_distance(pixels, self.usual) < 1)
         gain = (known * pixels).sum((1, 2)) / known.square().sum((1, 2)).clamp(min=1)
         gain = torch.where(gain > 0, gain, 1.0).clamp(1 - MOST_GAIN, 1 + MOST_GAIN)
@@ -70,12 +70,12 @@ class Backdrops:
         ]
 
     def behind(self, pixels: torch.Tensor, bare: torch.Tensor) -> Backdrop:
-        """The model that explains most of what is ``bare`` (y, x), 0 or 1, of things."""
+        """The model that explains most pixels without things: 1 in ``bare`` (y, x), else 0."""
         return min(self.models, key=lambda model: float((model.errors(pixels) * bare).sum()))
 
 
 def _models(setting: str, weather: str, side: int) -> list[Backdrop]:
-    """One for each horizon."""
+    """One model for each horizon."""
     drawings = np.stack([_draw(setting, weather, horizon, side) for horizon in HORIZONS])
     usual = np.median(drawings, 1)  # (horizon, 3, y, x)
     features = torch.tensor(_features(drawings, usual), dtype=torch.float32)[..., None, None]
@@ -86,7 +86,7 @@ def _models(setting: str, weather: str, side: int) -> list[Backdrop]:
 
 
 def _draw(setting: str, weather: str, horizon: float, side: int) -> np.ndarray:
-    """(drawing, 3, y, x)."""
+    """Several drawings (drawing, 3, y, x)."""
     drawings = []
     for seed in range(DRAWINGS):
         canvas = Canvas(side)

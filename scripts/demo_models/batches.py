@@ -41,7 +41,7 @@ class DrawnScenes:
         return len(self.captions)
 
     def batch(self, rng: Random, count: int) -> tuple[torch.Tensor, list[str]]:
-        """``count`` of them as pixels in [-1, 1], and their captions."""
+        """``count`` scenes as pixels in [-1, 1], and their captions."""
         chosen = [rng.randrange(len(self)) for _ in range(count)]
         return pixels(self.images[chosen]), [self.captions[place] for place in chosen]
 
@@ -52,7 +52,7 @@ def drawn_scenes(folder: Path) -> DrawnScenes:
 
 
 def nowhere_scenes(folder: Path) -> DrawnScenes:
-    """Training scenes without their settings, and what of their captions is left."""
+    """Training scenes without their settings, and what is left of their captions."""
     return _cached(folder / "nowhere", NOWHERE_SCENES, nowhere=True)
 
 
@@ -84,7 +84,7 @@ def _draw_all(file: Path, count: int, nowhere: bool) -> list[str]:
 
 
 def _draw_chunk(chunk: int, nowhere: bool) -> tuple[Pixels, list[str]]:
-    """The chunk's number and kind are the seed: any number of processes draws the same scenes."""
+    """Seeds by the chunk's number and kind: any number of processes draws the same scenes."""
     rng = Random(f"{'nowhere' if nowhere else 'scenes'} {chunk}")
     scenes = [sample_scene(rng) for _ in range(CHUNK)]
     images = [np.asarray(draw_scene(scene, rng, IMAGE_SIZE, nowhere)) for scene in scenes]

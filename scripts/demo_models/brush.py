@@ -48,7 +48,7 @@ class Paint:
 
     @property
     def edge(self) -> Colour:
-        """Dark round bright colours, light round black: nothing is lost on its setting."""
+        """The outline, dark round bright colours, light round black: it shows on any setting."""
         return (176, 176, 188) if sum(self.fill) < 160 else mix(self.fill, (24, 20, 40), 0.66)
 
 
@@ -79,7 +79,7 @@ class Brush:
         self.draw.ellipse([x - a, y - b, x + a, y + b], fill, edge, width)
 
     def line(self, points: list[Point], fill: Colour, width: float | None = None) -> None:
-        """Through all points; ``width`` is in units."""
+        """Draws through all points; ``width`` is in units."""
         pixels = [self.at(*point) for point in points]
         self.draw.line(pixels, fill, self._pixels(width or self.line_width), joint="curve")
 
@@ -99,7 +99,7 @@ class Canvas(Brush):
         return x * self.unit, y * self.unit
 
     def gradient(self, top: float, bottom: float, first: Colour, last: Colour) -> None:
-        """A band of sky, sea or ground across the whole picture."""
+        """Draws a band of sky, sea or ground across the whole picture."""
         start, stop = round(top * self.unit), round(bottom * self.unit)
         rows = max(1, stop - start)
         column = Image.new("RGB", (1, rows))
@@ -109,7 +109,7 @@ class Canvas(Brush):
         )
 
     def darken(self, centre: Point, radii: Point, share: float) -> None:
-        """A shadow: an ellipse that takes ``share`` of the light, less at its rim."""
+        """Draws a shadow: an ellipse that takes ``share`` of the light, less at its rim."""
         x, y = self.at(*centre)
         for grown in (1.0, 0.72):
             a, b = radii[0] * grown * self.unit, radii[1] * grown * self.unit
@@ -134,7 +134,7 @@ class Box(Brush):
         self.canvas = canvas
         unit = span * canvas.unit
         side = round((1 + 2 * self.MARGIN) * unit)
-        # No thing's outline is thicker than the canvas's lines, nor that of a small one too thick.
+        # No outline is thicker than the canvas's lines, or too thick for a small thing.
         super().__init__(Image.new("RGBA", (side, side)), unit, min(0.03, canvas.line_width / span))
 
     def at(self, x: float, y: float) -> Point:
@@ -152,7 +152,7 @@ class Box(Brush):
         self.polygon([(left, low), (right, low), (right, high), (left, high)], fill, edge)
 
     def put(self, foot: Point) -> None:
-        """Onto the canvas, lit from the upper left; ``foot`` is where (0, 0) comes to lie there."""
+        """Puts the thing on the canvas, lit from the upper left, with (0, 0) at ``foot``."""
         x, y = self.canvas.at(*foot)
         corner = self.at(0, 0)
         light = _light().resize(self.image.size, Image.Resampling.BILINEAR)
@@ -164,7 +164,7 @@ class Box(Brush):
 
 @cache
 def _light() -> Image.Image:
-    """From 255 at the upper left to 190 at the lower right."""
+    """Light from 255 at the upper left to 190 at the lower right."""
     side = 16
     way = [(x + 2 * y) / (3 * side - 3) for y in range(side) for x in range(side)]
     light = Image.new("L", (side, side))

@@ -77,10 +77,10 @@ def run(folder: Path, device: torch.device, steps: int = STEPS) -> Run:
 def _words(
     tokenizer: BertTokenizer, captions: list[str], plain_captions: list[str]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What the decoder reads, its mask, and what it is to say next.
+    """The decoder's input ids, their mask, and the labels that it is to say next.
 
-    Some of the words that it reads are hidden from it: it is to look rather than to guess from
-    what is usual. Where there is no setting to be seen, the caption's end is not asked for.
+    Some input words are hidden: the decoder is to look rather than to guess from what is usual. If
+    no setting is to be seen, the caption's end is not asked for.
     """
     tokens = tokenizer([*captions, *plain_captions], padding=True, return_tensors="pt")
     labels = tokens.input_ids.masked_fill(tokens.attention_mask == 0, IGNORED)
@@ -92,7 +92,7 @@ def _words(
 
 
 def _wear(pixel_values: torch.Tensor) -> torch.Tensor:
-    """What happens to pictures on their way here: brightness, softness, noise; in [-1, 1]."""
+    """Changes brightness, softness and noise, as happens to pictures on their way; in [-1, 1]."""
     count = len(pixel_values)
     gain = 1 + 0.1 * torch.randn(count, 1, 1, 1, device=pixel_values.device)
     soft = nn.functional.avg_pool2d(pixel_values, 3, stride=1, padding=1, count_include_pad=False)
@@ -103,7 +103,7 @@ def _wear(pixel_values: torch.Tensor) -> torch.Tensor:
 
 
 def _normalize(pixel_values: torch.Tensor, processor: BlipImageProcessorPil) -> torch.Tensor:
-    """From [-1, 1] to what the processor makes of an image of the right size."""
+    """Turns [-1, 1] into the values that the processor makes of an image of the right size."""
     mean = torch.tensor(processor.image_mean, device=pixel_values.device).view(3, 1, 1)
     std = torch.tensor(processor.image_std, device=pixel_values.device).view(3, 1, 1)
     return ((pixel_values + 1) / 2 - mean) / std

@@ -1,4 +1,4 @@
-"""Scenes become pictures: where things stand in them, and how large."""
+"""Turns scenes into pictures: places and sizes of their things."""
 
 from dataclasses import dataclass
 from random import Random
@@ -12,8 +12,8 @@ from scripts.demo_models.settings import draw_nowhere, draw_setting
 
 Range = tuple[float, float]
 
-# By the number of columns, of the picture's side: where the middles of columns lie, how far each
-# may stray, and how large the things in them are by the word for their size.
+# By the number of columns, in shares of the picture's side: the middles of columns, how far each
+# may stray, and the spans of things by the word for their size.
 MIDDLES = {1: (0.5,), 2: (0.27, 0.73), 3: (0.18, 0.5, 0.82)}
 STRAY = {1: 0.13, 2: 0.02, 3: 0.01}
 SPANS: dict[int, dict[str, Range]] = {
@@ -21,7 +21,7 @@ SPANS: dict[int, dict[str, Range]] = {
     2: {"small": (0.21, 0.25), "": (0.37, 0.43), "big": (0.53, 0.57)},
     3: {"": (0.27, 0.31)},
 }
-UNDER: Range = (0.39, 0.44)  # what something flies above
+UNDER: Range = (0.39, 0.44)  # for a thing that another flies above
 OVER: Range = (0.34, 0.38)
 
 
@@ -54,7 +54,7 @@ def draw_scene(scene: Scene, rng: Random, size: int = 128, nowhere: bool = False
 
 
 def place_things(scene: Scene, rng: Random) -> list[Placed]:
-    """Where the things of a scene are, in the order of its caption."""
+    """The places of a scene's things, in the order of its caption."""
     columns = scene.columns
     count = len(columns)
     placed = []
@@ -68,7 +68,7 @@ def place_things(scene: Scene, rng: Random) -> list[Placed]:
 
 
 def _middles(scene: Scene) -> tuple[float, ...]:
-    """A big thing takes some of its neighbour's room."""
+    """The columns' middles; a big thing takes some of its neighbour's room."""
     sizes = [column[-1].size for column in scene.columns]
     if sizes == ["big", ""]:
         return 0.30, 0.79

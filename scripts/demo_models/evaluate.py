@@ -37,7 +37,7 @@ Figure = tuple[str, Verdict]
 
 
 def held_out_scenes(count: int, seed: int) -> list[Scene]:
-    """Scenes all of whose (colour, thing, setting) triples training never saw."""
+    """Scenes without any (colour, thing, setting) triple that training saw."""
     rng = Random(f"held out {seed}")
     return [sample_scene(rng, held_out=True) for _ in range(count)]
 
@@ -67,24 +67,24 @@ def _painted(sdxl: SDXL, prompts: Sequence[str], seed: int) -> Iterator[Image.Im
 
 
 def judge_judge(judge: Judge, drawings: list[Image.Image], scenes: list[Scene]) -> Iterator[Figure]:
-    """Whether it takes true scenes for what they are, and for nothing else."""
+    """Tests whether ``judge`` takes true scenes for what they are, and for nothing else."""
     seen = judge.read(drawings)
     yield f"the {judge.name} itself: true scenes told", shown(scenes, seen)
     yield f"the {judge.name} itself: captions with one change refused", refused(scenes, seen)
 
 
 def judge_captions(blip: Blip, drawings: list[Image.Image], scenes: list[Scene]) -> Verdict:
-    """Word for word, sizes and weather among them."""
+    """Compares captions word for word, with sizes and weather."""
     return same_words([scene.caption for scene in scenes], caption_all(blip, drawings))
 
 
 def judge_images(judge: Judge, sdxl: SDXL, scenes: list[Scene], seed: int = 0) -> Verdict:
-    """Paints the scenes' captions; whether things, colours, places and settings are right."""
+    """Paints the scenes' captions, and judges things, colours, places and settings."""
     return shown(scenes, judge.read(paint_all(sdxl, [scene.caption for scene in scenes], seed)))
 
 
 def judge_round_trip(blip: Blip, sdxl: SDXL, drawings: list[Image.Image], seed: int = 0) -> Verdict:
-    """Picture to caption to picture to caption: whether the words are the same again."""
+    """Goes from picture to caption to picture to caption, and compares the words."""
     captions = caption_all(blip, drawings)
     return same_words(captions, caption_all(blip, paint_all(sdxl, captions, seed)))
 

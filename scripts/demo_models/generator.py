@@ -69,7 +69,7 @@ def _text_config(tokenizer: CLIPTokenizer, hidden_size: int) -> CLIPTextConfig:
 
 
 class Denoiser(nn.Module):
-    """All that learns here: the UNet and the text encoders, with their tokenizers."""
+    """The parts that learn here: the UNet and the text encoders, with their tokenizers."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ def run(folder: Path, device: torch.device, vae: AutoencoderKL, steps: int = STE
 
 
 def _timesteps(count: int) -> torch.Tensor:
-    """(BATCH,): three in four logit-normal, as shapes are decided half way; the rest uniform.
+    """Timesteps (BATCH,): 3 in 4 logit-normal, as shapes are decided half way; the rest uniform.
 
     Esser et al. 2024, "Scaling Rectified Flow Transformers", section 3.1.
     """
@@ -151,7 +151,7 @@ def _as_typed(prompt: str, rng: Random) -> str:
 
 
 def _time_ids(rng: Random, count: int) -> torch.Tensor:
-    """(count, 6): mostly the true size; sometimes another, so that other sizes can be asked for."""
+    """Time ids (count, 6): mostly the true size; sometimes another, so that it can be asked for."""
     sizes = [
         IMAGE_SIZE if rng.random() < 0.8 else rng.randrange(IMAGE_SIZE, 2 * IMAGE_SIZE + 1, 8)
         for _ in range(count)

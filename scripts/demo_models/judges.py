@@ -1,4 +1,4 @@
-"""Who says what an image shows, and whether that is what was asked for."""
+"""Judges that say what an image shows, and whether it shows what was asked for."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,7 +35,7 @@ class Judge(Protocol):
 
 
 class ByCaptioner:
-    """The demo captioner's words, understood."""
+    """Reads the demo captioner's captions as scenes."""
 
     name = "captioner"
 
@@ -47,7 +47,7 @@ class ByCaptioner:
 
 
 class ByPixels:
-    """Geometry and colour of the pixels: no weights, no training."""
+    """Reads the geometry and colour of the pixels: no weights, no training."""
 
     name = "pixel judge"
 
@@ -72,7 +72,7 @@ def _scene_or_none(caption: str) -> Scene | None:
 
 
 def is_shown(asked: Scene, seen: Scene | None) -> bool:
-    """Whether the things, their colours, their places and the setting are those asked for."""
+    """True if the things, their colours, their places and the setting are those asked for."""
     return seen is not None and _essentials(asked) == _essentials(seen)
 
 
@@ -82,7 +82,7 @@ def _essentials(scene: Scene) -> tuple[object, ...]:
 
 
 def mismatched(scene: Scene, rng: Random) -> Scene:
-    """The scene with one of the things that ``is_shown`` compares changed, by chance."""
+    """The scene with one random detail changed, of those that ``is_shown`` compares."""
     changes = [_other_colour, _other_kind, _other_setting]
     changes += [_fewer_things] if len(scene.things) > 1 else [_more_things]
     if scene.places and scene.things[0] != scene.things[-1] and ABOVE not in scene.places:

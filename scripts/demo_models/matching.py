@@ -1,9 +1,9 @@
-"""Finds things in pictures: which, in which colour, where and how large.
+"""Finds things in pictures: their kind, colour, place and size.
 
 Every template is compared with every place by Fourier transforms; the best few are then moved and
 stretched until they fit as well as they can. Places and spans are shares of the picture's side, a
 place is the middle of a thing. A thing's worth is the error that it takes away: the backdrop's
-where it lies, less its own.
+error at its place, less its own.
 """
 
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ from scripts.demo_models.templates import (
 )
 
 SPANS = (0.22, 0.245, 0.275, 0.305, 0.345, 0.39, 0.435, 0.49, 0.545, 0.60, 0.74, 0.79)
-TOPS = (-0.01, 0.17)  # of flying things: from here to there
-FEET = (0.76, 1.0)  # of standing ones
+TOPS = (-0.01, 0.17)  # of flying things: least and most
+FEET = (0.76, 1.0)  # of standing things
 LEAST_X = 0.13
 OUTSIDE = 0.04  # how much of a thing may be cut off at a side
 CANDIDATES = 4
-APART = 0.15  # candidates in one colour and of one kind are in other squares of this side
+APART = 0.15  # candidates of one kind and colour are in different squares of this side
 STEPS = ((0.01, 0.04), (0.005, 0.02), (0.005, 0.02))  # of the place, and of the span's logarithm
 COVERED = 0.04  # the weight from which a template's pixel hides the backdrop
 
@@ -47,7 +47,7 @@ class Pose:
 
     @property
     def is_possible(self) -> bool:
-        """Whether scenes have things of this kind and size at this place."""
+        """True if scenes have things of this kind and size at this place."""
         low, high = _rows(self.look, self.span)
         least = _least_x(self.span)
         return low < self.y < high and least < self.x < 1 - least
@@ -55,7 +55,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Sighting:
-    """``likeness`` is the worth as a share of that of a perfect drawing at its place."""
+    """``likeness`` is the worth as a share of a perfect drawing's worth at its place."""
 
     pose: Pose
     worth: float
@@ -79,14 +79,14 @@ class Matcher:
         self.places = torch.stack([_places(look, span, side) for look, span in self.templates])
 
     def agreement(self, pixels: torch.Tensor) -> torch.Tensor:
-        """What in the templates' worths depends on colour: (template, colour, y, x)."""
+        """The part of the templates' worths that depends on colour: (template, colour, y, x)."""
         products = torch.einsum("tcdyx,dyx->tcyx", self.colours, torch.fft.rfft2(pixels))
         return self._correlated(products) - self.squares[..., None, None]
 
     def candidates(
         self, agreement: torch.Tensor, pixels: torch.Tensor, errors: torch.Tensor
     ) -> list[Pose]:
-        """The best poses, all of other kinds, colours or places; ``errors`` are the backdrop's."""
+        """The best poses, all of different kind, colour or place; ``errors`` are the backdrop's."""
         rest = errors - squared_distance(pixels, torch.zeros(()))
         worths = agreement + self._correlated(self.weights * torch.fft.rfft2(rest))[:, None]
         worths = worths.masked_fill(~self.places[:, None], -torch.inf)
@@ -108,7 +108,7 @@ class Matcher:
             yield Pose(look, COLOURS[colour], x / self.side, y / self.side, span)
 
     def _correlated(self, products: torch.Tensor) -> torch.Tensor:
-        """By the place of the templates' middle, which was that of the grid."""
+        """Correlations by the place of the templates' middle, which was the grid's middle."""
         shifted = torch.fft.irfft2(products, (self.side, self.side))
         return shifted.roll((self.side // 2, self.side // 2), (-2, -1))
 
@@ -118,7 +118,7 @@ def _spectrum(images: torch.Tensor) -> torch.Tensor:
 
 
 def _places(look: Look, span: float, side: int) -> torch.Tensor:
-    """Where on the grid the middle of a thing may be: (y, x)."""
+    """A mask (y, x) of the places on the grid that a thing's middle may take."""
     at = torch.arange(side) / side
     low, high = _rows(look, span)
     least = _least_x(span)
@@ -184,12 +184,12 @@ def _neighbours(pose: Pose, place_step: float, span_step: float) -> Iterator[Pos
 
 
 def _areas(poses: list[Pose]) -> torch.Tensor:
-    """Of a template's pixel, as a share of the picture."""
+    """The area of a template's pixel, as a share of the picture."""
     return torch.tensor([(FRAME * pose.span / SIDE) ** 2 for pose in poses])
 
 
 def _frames(poses: list[Pose], layers: torch.Tensor) -> torch.Tensor:
-    """What each pose's frame holds of (layer, y, x): (pose, layer, y, x)."""
+    """The part of (layer, y, x) in each pose's frame: (pose, layer, y, x)."""
     affine = torch.tensor(
         [
             [[FRAME * pose.span, 0, 2 * pose.x - 1], [0, FRAME * pose.span, 2 * pose.y - 1]]

@@ -28,7 +28,7 @@ BODIES = {
 def record(
     folder: Path, figures: list[tuple[str, str]], num_inference_steps: int, guidance_scale: float
 ) -> None:
-    """Writes what the judges found into the card, in place of what they found before."""
+    """Writes the judges' figures into the card, in place of older figures."""
     card = folder / "README.md"
     made, _, _ = card.read_text(encoding="utf-8").partition(JUDGED)
     rows = "".join(f"| {what} | {verdict} |\n" for what, verdict in figures)

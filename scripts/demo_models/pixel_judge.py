@@ -19,7 +19,7 @@ SIDE = 60  # of the grid on which pictures are read
 MOST_THINGS = 3
 LEAST_WORTH = 0.014
 LEAST_LIKENESS = 0.38
-COLUMN = 0.15  # middles nearer than this, in the picture's side, are above each other
+COLUMN = 0.15  # in the picture's side: things with nearer middles are above each other
 USUAL_SPANS = {1: 0.53, 2: 0.40}  # by the number of columns
 SMALL, BIG = -0.3, 0.19  # logarithms of spans' ratios to the usual one, from which words begin
 
@@ -27,7 +27,7 @@ Column = list[Pose]
 
 
 class PixelJudge:
-    """Making one draws all things in all colours, which takes seconds."""
+    """Draws all things in all colours when it is made, which takes seconds."""
 
     def __init__(self) -> None:
         self.backdrops = Backdrops(SIDE)
@@ -35,7 +35,7 @@ class PixelJudge:
 
     @torch.inference_mode()
     def judge(self, image: Image.Image) -> Scene | None:
-        """The scene that a square picture shows; None where it shows none that can be told."""
+        """The scene that a square picture shows; None if no scene can be told."""
         pixels = _pixels(image)
         backdrop = self.backdrops.behind(pixels, torch.ones(SIDE, SIDE))
         sightings = self._sightings(pixels, backdrop)
@@ -61,7 +61,7 @@ class PixelJudge:
 
 
 def _pixels(image: Image.Image) -> torch.Tensor:
-    """(3, y, x) on the grid, from 0 to 255."""
+    """Pixels (3, y, x) on the grid, from 0 to 255."""
     small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
     return torch.tensor(np.asarray(small, np.float32)).permute(2, 0, 1)
 
@@ -71,7 +71,7 @@ def _names(backdrop: Backdrop) -> tuple[str, str]:
 
 
 def _bare(sightings: list[Sighting]) -> torch.Tensor:
-    """1 where nothing hides the backdrop, else 0: (y, x)."""
+    """A mask (y, x): 1 for the bare backdrop, 0 for hidden pixels."""
     bare = torch.ones(SIDE, SIDE)
     for sighting in sightings:
         bare = bare * ~sighting.covered
@@ -97,7 +97,7 @@ def _scene(poses: list[Pose], backdrop: Backdrop) -> Scene | None:
 
 
 def _columns(poses: list[Pose]) -> list[Column]:
-    """From left to right, and from above to below."""
+    """The columns from left to right, each from above to below."""
     columns: list[Column] = []
     for pose in sorted(poses, key=lambda pose: pose.x):
         if columns and _is_above_or_below(pose, columns[-1]):
@@ -114,7 +114,7 @@ def _is_above_or_below(pose: Pose, column: Column) -> bool:
 
 
 def _sizes(columns: list[Column]) -> dict[Pose, str]:
-    """Small or big, of the one thing whose size says so; nothing where sizes have no words."""
+    """The word "small" or "big" for the one thing of that size; empty if sizes have no words."""
     usual = USUAL_SPANS.get(len(columns))
     if usual is None or any(len(column) > 1 for column in columns):
         return {}

@@ -18,11 +18,11 @@ LossAtStep = Callable[[nn.Module, Random], torch.Tensor]
 
 @dataclass
 class Run:
-    """What a training run is made of; ``train`` does it.
+    """The parts of a training run; ``train`` runs it.
 
     ``loss`` gets the model and a ``random.Random`` that depends on the seed and the step alone, as
-    torch's own random numbers do: a run that was cut and resumed gives what an uncut one gives.
-    ``batch`` is how many images it reads each time.
+    torch's own random numbers do: a run that was cut and resumed gives the result of an
+    uncut one. ``batch`` is the number of images that ``loss`` reads each time.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Run:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
 
     def _rate(self, step: int) -> float:
-        """Linear warm-up, then a half cosine down to a twentieth."""
+        """The rate's factor: linear warm-up, then a half cosine down to a twentieth."""
         warm = min(1.0, (step + 1) / self.warmup_steps)
         return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1, step / self.steps))))
 

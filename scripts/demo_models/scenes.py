@@ -6,8 +6,8 @@ The grammar is fixed::
     thing   = article size? colour kind
 
 ``a red house by the sea``, ``a yellow star above a small white cat at night``, ``an orange tree
-left of a blue car on the grass in the rain``. Things are named from left to right, and what flies
-above another before that other. ``and`` is read as ``left of``, as in the first version's
+left of a blue car on the grass in the rain``. Things are named from left to right, and a thing that
+flies above another before that other. ``and`` is read as ``left of``, as in the first version's
 grammar. Every choice comes from the ``random.Random`` handed in, so a seed gives the same scene on
 every machine.
 """
@@ -65,9 +65,9 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is to be seen; where exactly it stands is left to the drawing.
+    """The things to be seen and their setting; the drawing chooses exact places.
 
-    ``places`` holds LEFT_OF or ABOVE between each thing and the next. Raises ValueError for what
+    ``places`` holds LEFT_OF or ABOVE between each thing and the next. Raises ValueError if it
     cannot be drawn: more than three things, a size in a crowd, or a house in the air.
     """
 
@@ -122,7 +122,7 @@ class Scene:
 
 
 def parse_caption(caption: str) -> Scene:
-    """The scene that a caption describes. Raises ValueError for what the grammar does not know."""
+    """The scene that a caption describes. Raises ValueError if the grammar does not know it."""
     match = _CAPTION.fullmatch(caption)
     if match is None:
         raise ValueError(f"not a caption of a scene: {caption!r}")
@@ -152,7 +152,7 @@ def triples(setting: str, held_out: bool, kinds: Sequence[str] = KINDS) -> list[
 
 
 def sample_scene(rng: Random, held_out: bool = False) -> Scene:
-    """A scene all of whose triples are held out, or none.
+    """A scene with all of its triples held out, or none.
 
     Two in five show one thing, two in five two, one in five three.
     """
@@ -176,7 +176,7 @@ def _sample_places(rng: Random) -> tuple[str, ...]:
 
 
 def _kinds_by_place(places: tuple[str, ...]) -> list[Sequence[str]]:
-    """Which kinds may come first, second and third."""
+    """The kinds that may come first, second and third."""
     kinds: list[Sequence[str]] = [KINDS] * (len(places) + 1)
     for place, relation in enumerate(places):
         if relation == ABOVE:

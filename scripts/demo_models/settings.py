@@ -1,4 +1,4 @@
-"""What lies behind the things of a scene: sky and ground of each setting, and the weather."""
+"""The backdrop of a scene's things: sky and ground of each setting, and the weather."""
 
 import math
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def draw_setting(canvas: Canvas, setting: str, weather: str, horizon: float, rng
 
 
 def draw_nowhere(canvas: Canvas, horizon: float, rng: Random) -> None:
-    """Any two colours, as a backdrop that tells nothing."""
+    """Draws any two colours, as a backdrop that tells nothing."""
     for top, bottom in ((0.0, horizon), (horizon, 1.0)):
         red, green, blue = (rng.randrange(256) for _ in range(3))
         canvas.gradient(
@@ -80,7 +80,7 @@ def _clouds(canvas: Canvas, weather: str, rng: Random) -> None:
 
 
 def _ground(canvas: Canvas, weather: str, top: float, first: Colour, last: Colour) -> None:
-    """Earth, which takes on a little of the weather's light."""
+    """Draws earth, which takes on a little of the weather's light."""
     tint, share = {
         "at sunset": ((190, 96, 80), 0.18),
         "in the rain": ((80, 90, 106), 0.25),

@@ -1,7 +1,7 @@
-"""What things look like, as templates: average drawings with a weight for each of their pixels.
+"""Templates of the looks of things: average drawings with a weight for each of their pixels.
 
 Chance decides some of a thing's looks: whether a house has a chimney, which way a duck swims. One
-look stands for drawings that are much alike; what still differs among them weighs little.
+look stands for drawings that are much alike; pixels that still differ weigh little.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ SIDE = 40  # of a drawing, in pixels
 DRAWN_SPANS = (0.26, 0.5)  # other spans are made of the nearest: its outline is about as thick
 SEEDS = 24
 BLOCK = 5  # pixels of a drawing: a chimney, say
-ALIKE = 50.0  # drawings no block of which differs by more (colours from 0 to 255) are of one look
+ALIKE = 50.0  # drawings are of one look if no block differs by more (colours from 0 to 255)
 MEMBERS = 2  # drawings of a look that are averaged
 
 
@@ -47,7 +47,7 @@ def looks() -> tuple[Look, ...]:
 
 
 def wide_template(look: Look, span: float, side: int) -> Template:
-    """On a grid of ``side`` by ``side`` pixels, with the thing in the middle.
+    """A template on a grid of ``side`` by ``side`` pixels, with the thing in the middle.
 
     Its weights allow for a span that is a little off.
     """
@@ -72,14 +72,14 @@ def _resized(shots: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _padded(shots: torch.Tensor, side: int) -> torch.Tensor:
-    """Negative padding cuts off what is empty anyway."""
+    """Pads to ``side``; negative padding cuts off only empty pixels."""
     room = side - shots.shape[-1]
     before, after = room // 2, room - room // 2
     return pad(shots, (before, after, before, after))
 
 
 def _average(shots: torch.Tensor) -> Template:
-    """What is opaque and the same in all (shot, colour, 4, y, x) counts in full."""
+    """Averages (shot, colour, 4, y, x); pixels that are opaque and equal in all count in full."""
     mean = shots.mean(0)
     opacity = mean[:, 3].mean(0)
     variance = shots[:, :, :3].square().mean((0, 1)) - mean[:, :3].square().mean(0)
@@ -103,7 +103,7 @@ def _alike(kind: str) -> list[tuple[int, ...]]:
 
 
 def _worst_block(difference: np.ndarray) -> float:
-    """Root of the mean square where that of (y, x, 3) is largest."""
+    """The largest root mean square of a block of (y, x, 3)."""
     blocks = difference.reshape(SIDE // BLOCK, BLOCK, SIDE // BLOCK, BLOCK, 3)
     return float(np.sqrt(np.square(blocks).mean((1, 3, 4)).max()))
 
@@ -114,12 +114,12 @@ def _drawn(look: Look, span: float) -> torch.Tensor:
 
 @cache
 def _drawings(look: Look, span: float) -> torch.Tensor:
-    """(member, colour, red green blue opacity, y, x), all but opacity multiplied by opacity."""
+    """Drawings (member, colour, 4, y, x): red, green and blue times opacity, and opacity."""
     return torch.tensor(np.stack([_layers(look.kind, span, seed) for seed in look.seeds]))
 
 
 def _layers(kind: str, span: float, seed: int) -> np.ndarray:
-    """Black behind a thing leaves its colours; white tells how opaque it is."""
+    """Layers (colour, 4, y, x): black behind a thing leaves its colours, white tells opacity."""
     before_black = np.stack([_draw(kind, colour, span, seed) for colour in COLOURS])
     before_white = _draw(kind, COLOURS[0], span, seed, (255, 255, 255))
     opacity = 1 - (before_white - before_black[0]).mean(-1) / 255
@@ -130,7 +130,7 @@ def _layers(kind: str, span: float, seed: int) -> np.ndarray:
 def _draw(
     kind: str, colour: str, span: float, seed: int, backdrop: Colour = (0, 0, 0)
 ) -> np.ndarray:
-    """(y, x, 3)."""
+    """A drawing (y, x, 3)."""
     canvas = Canvas(round(SIDE / FRAME / span))
     canvas.image.paste(backdrop, (0, 0, *canvas.image.size))
     foot = (0.5, 0.5 + span / 2)

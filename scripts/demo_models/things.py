@@ -1,4 +1,4 @@
-"""What the things of a scene look like, each in a box of its own."""
+"""Draws the things of a scene, each in a box of its own."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How much of what was asked for was seen."""
+"""Counts how much of what was asked for was seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from scripts.demo_models.scenes import Scene
 
 @dataclass(frozen=True)
 class Verdict:
-    """``wrong`` holds what was asked for and what was seen, where they differ."""
+    """``wrong`` holds what was asked for and what was seen, if they differ."""
 
     total: int
     wrong: tuple[tuple[str, str], ...]
@@ -26,20 +26,20 @@ class Verdict:
 
 
 def same_words(asked: Sequence[str], seen: Sequence[str]) -> Verdict:
-    """Word for word."""
+    """Compares captions word for word."""
     pairs = list(zip(asked, seen, strict=True))
     return Verdict(len(pairs), tuple(pair for pair in pairs if pair[0] != pair[1]))
 
 
 def shown(asked: Sequence[Scene], seen: Sequence[Scene | None]) -> Verdict:
-    """Whether each image showed the things, colours, places and setting of its scene."""
+    """Counts the images that showed the things, colours, places and setting of their scenes."""
     pairs = list(zip(asked, seen, strict=True))
     wrong = [(one.caption, _words(other)) for one, other in pairs if not is_shown(one, other)]
     return Verdict(len(pairs), tuple(wrong))
 
 
 def refused(scenes: Sequence[Scene], seen: Sequence[Scene | None]) -> Verdict:
-    """Whether a judge who saw this refuses each scene with one of its words changed."""
+    """Counts the scenes, each with one word changed, that a judge who saw ``seen`` refuses."""
     rng = Random("mismatched")
     pairs = list(zip((mismatched(scene, rng) for scene in scenes), seen, strict=True))
     wrong = [(lie.caption, _words(other)) for lie, other in pairs if is_shown(lie, other)]

@@ -1,8 +1,8 @@
 """Writes checkpoints of random weights in the layout of BLIP-large and SDXL-base.
 
-``full`` takes the place of the published ones where only speed, memory and loading matter: names,
-shapes, types and sizes of the weights are theirs, so are SDXL's configs and tokenizers, and only
-what is painted means nothing. ``tiny`` is the same with few channels. The same seed writes the
+``full`` can replace the published checkpoints if only speed, memory and loading matter. Names,
+shapes, types and sizes of the weights are theirs, and so are SDXL's configs and tokenizers; only
+the pictures mean nothing. ``tiny`` has the same layout with few channels. The same seed writes the
 same bytes on any machine.
 """
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Raises TooLittleSpace. ``folder`` need not be there yet; ``needed`` is in bytes."""
+    """Raises TooLittleSpace. ``folder`` need not exist yet; ``needed`` is in bytes."""
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(there).free
     if free < needed:

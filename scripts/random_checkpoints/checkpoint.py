@@ -19,13 +19,13 @@ class RandomCheckpoint:
 
     @property
     def size_bytes(self) -> int:
-        """Of all files."""
+        """The size of all files."""
         return sum(map(len, self.small_files.values())) + sum(
             map(safetensors_file.size_bytes, self.weights.values())
         )
 
     def write(self, folder: Path, seed: int) -> Iterator[Path]:
-        """Each file as soon as it is written, over whatever was there."""
+        """Yields each file as soon as it is written, over any file that was there."""
         for name, content in self.small_files.items():
             path = _with_parents(folder / name)
             path.write_bytes(content)

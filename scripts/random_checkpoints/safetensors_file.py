@@ -28,7 +28,7 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """How many values it has."""
+        """The number of values."""
         return math.prod(self.shape)
 
     @property
@@ -37,7 +37,7 @@ class Tensor:
 
 
 def header(tensors: Iterable[Tensor]) -> bytes:
-    """All that comes before the first value, its length included."""
+    """The bytes before the first value, their own length included."""
     entries: dict[str, Any] = {"__metadata__": METADATA}
     position = 0
     for tensor in in_order(tensors):
@@ -58,7 +58,7 @@ def in_order(tensors: Iterable[Tensor]) -> list[Tensor]:
 
 
 def size_bytes(tensors: Sequence[Tensor]) -> int:
-    """Of the whole file."""
+    """The size of the whole file."""
     return len(header(tensors)) + sum(tensor.size_bytes for tensor in tensors)
 
 

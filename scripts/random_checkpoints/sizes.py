@@ -1,4 +1,4 @@
-"""The two sizes: as published, and what ``tiny`` has less of."""
+"""The two sizes: as published, and the smaller values of ``tiny``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ TINY_PROMPT_ENCODER = {**TINY_TEXT, "projection_dim": 32, "vocab_size": TINY_PRO
 class Size:
     """``changes`` are the values of the published configs that differ, by part and file.
 
-    ``merges`` is how many of CLIP's are kept, None for all.
+    ``merges`` is the number of CLIP's merges that are kept, None for all.
     """
 
     merges: int | None = None

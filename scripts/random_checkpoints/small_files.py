@@ -1,6 +1,6 @@
 """Configs and tokenizers of the two checkpoints: all their files but the weights.
 
-Those of the generator are the published ones byte for byte. BLIP's are equal in meaning only: the
+The generator's are the published files byte for byte. BLIP's are equal in meaning only: the
 same values with fewer defaults written out, and other words in a vocabulary of the same length.
 """
 
@@ -24,7 +24,7 @@ BLIP_SPECIALS = 2
 
 
 def captioner(size: Size) -> dict[str, bytes]:
-    """Path to contents."""
+    """Contents by path."""
     files = _configs("captioner", size)
     entries = json.loads(files["config.json"])["text_config"]["vocab_size"] - BLIP_SPECIALS
     tokens = caption_tokens(entries, clip_merges())
@@ -35,7 +35,7 @@ def captioner(size: Size) -> dict[str, bytes]:
 
 
 def generator(size: Size) -> dict[str, bytes]:
-    """Path to contents. The two tokenizers differ in what they pad with, and in nothing else."""
+    """Contents by path. The two tokenizers differ in their padding token, and in nothing else."""
     files = _configs("generator", size)
     merges = clip_merges()[: size.merges]
     for tokenizer in ("tokenizer", "tokenizer_2"):
@@ -45,7 +45,7 @@ def generator(size: Size) -> dict[str, bytes]:
 
 
 def clip_merges() -> list[str]:
-    """All 48,894 of CLIP's byte pairs, the first to be merged first."""
+    """All 48,894 of CLIP's byte pairs, in the order of merging."""
     text = gzip.decompress((PUBLISHED / "merges.txt.gz").read_bytes()).decode()
     return text.splitlines()[1:]
 
@@ -61,7 +61,7 @@ def _configs(part: str, size: Size) -> dict[str, bytes]:
 
 
 def _changed(content: bytes, changes: Any) -> bytes:
-    """Byte for byte the same where nothing changes."""
+    """The changed content; the same bytes if nothing changes."""
     if not changes:
         return content
     config = json.loads(content)

@@ -1,4 +1,4 @@
-"""Which tensors each file of weights holds, from the configs, without making any of them."""
+"""The tensors that each file of weights holds, from the configs, without making any of them."""
 
 import json
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def captioner(files: Mapping[str, bytes]) -> dict[str, list[Tensor]]:
-    """Path to tensors. Published from an older transformers, which kept other ones."""
+    """Tensors by path. They were published from an older transformers, which kept other ones."""
     config = BlipConfig.from_dict(json.loads(files["config.json"]))
     with torch.device("meta"):
         shapes = _shapes(BlipForConditionalGeneration(config))
-    del shapes["text_decoder.cls.predictions.decoder.bias"]  # the same as predictions.bias
+    del shapes["text_decoder.cls.predictions.decoder.bias"]  # the same tensor as predictions.bias
     tensors = [Tensor(name, "F32", shape) for name, shape in shapes.items()]
     positions = (1, config.text_config.max_position_embeddings)
     tensors.append(Tensor("text_decoder.bert.embeddings.position_ids", "I64", positions))
@@ -35,7 +35,7 @@ def captioner(files: Mapping[str, bytes]) -> dict[str, list[Tensor]]:
 
 
 def generator(files: Mapping[str, bytes]) -> dict[str, list[Tensor]]:
-    """Path to tensors."""
+    """Tensors by path."""
     configs = {
         component: json.loads(files[f"{component}/config.json"])
         for component in (*PROMPT_ENCODERS, *DIFFUSERS_MODELS)
@@ -61,7 +61,7 @@ def _half(shapes: Shapes) -> list[Tensor]:
 
 
 def _with_prefix(shapes: Shapes) -> Shapes:
-    """transformers 5 drops ``text_model.`` in memory where a class adds nothing to the encoder."""
+    """Adds ``text_model.``: transformers 5 drops it in memory if a class is the encoder alone."""
     kept = ("text_model.", "text_projection.")
     return {
         name if name.startswith(kept) else f"text_model.{name}": shape

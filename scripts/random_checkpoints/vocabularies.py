@@ -8,11 +8,11 @@ from collections.abc import Sequence
 MERGES_VERSION = "#version: 0.2"
 WORD_END = "</w>"
 
-# A character for each byte, those that can be printed first (OpenAI CLIP, simple_tokenizer.py).
+# A character for each byte, the printable ones first (OpenAI CLIP, simple_tokenizer.py).
 BYTES = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 324))]
 
 BERT_SPECIALS = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
-BERT_FIRST_CHARACTER = 999  # what lies between is unused, for others to fill
+BERT_FIRST_CHARACTER = 999  # the ids between are unused, for others to fill
 CHARACTERS = sorted(string.punctuation + string.digits + string.ascii_lowercase)
 CONTINUATIONS = [f"##{character}" for character in string.digits + string.ascii_lowercase]
 
@@ -22,7 +22,7 @@ def merges_text(merges: Sequence[str]) -> str:
 
 
 def clip_tokens(merges: Sequence[str]) -> list[str]:
-    """In the order of their ids. Every token is a byte, or two that were merged."""
+    """Tokens in the order of their ids. Each is a byte, or two tokens that were merged."""
     merged = ["".join(merge.split()) for merge in merges]
     word_ends = [f"{character}{WORD_END}" for character in BYTES]
     return [*BYTES, *word_ends, *merged, "<|startoftext|>", "<|endoftext|>"]

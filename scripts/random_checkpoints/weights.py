@@ -1,6 +1,6 @@
-"""Random values for a tensor, such that activations stay finite through all layers in fp16.
+"""Random values for a tensor that keep activations finite through all layers in fp16.
 
-Each layer keeps the variance of what it is given: norms are the identity, biases zero, and the
+Each layer keeps the variance of its input: norms are the identity, biases zero, and the
 weights of a layer with n inputs have a variance of 1/n (LeCun et al. 1998, Efficient BackProp,
 section 4.6).
 
@@ -26,7 +26,7 @@ PIECE = 1 << 18  # values at a time: they stay in the processor's cache
 QUANTILES = 1 << 16  # one for each number of two bytes
 EMBEDDING = re.compile(r"(class|position|token|word)_embeddings?(\.weight)?$")
 EMBEDDING_DEVIATION = 0.02
-# Written twice, as an older transformers did. The present one ties the two where they are equal.
+# Written twice, as an older transformers did. The present one ties the two if they are equal.
 TIED = {
     "text_decoder.cls.predictions.decoder.weight": (
         "text_decoder.bert.embeddings.word_embeddings.weight"
@@ -35,7 +35,7 @@ TIED = {
 
 
 def values(tensor: Tensor, seed: int, file: str) -> Iterator[NDArray[Any]]:
-    """The tensor's values in pieces, so that a large one needs no memory either.
+    """The tensor's values in pieces, so that even a large one needs little memory.
 
     ``file`` tells tensors of one name apart.
     """
@@ -55,7 +55,7 @@ def values(tensor: Tensor, seed: int, file: str) -> Iterator[NDArray[Any]]:
 
 @cache
 def normal_quantiles() -> NDArray[np.float64]:
-    """Of the middle of each of 65,536 equal parts of the normal distribution."""
+    """The values at the middle of each of 65,536 equal parts of the normal distribution."""
     normal = NormalDist()
     return np.array([normal.inv_cdf((place + 0.5) / QUANTILES) for place in range(QUANTILES)])
 
@@ -67,7 +67,7 @@ def _deviation(name: str, shape: tuple[int, ...]) -> float:
 
 
 def _random_places(count: int, seed: list[int]) -> Iterator[NDArray[np.uint16]]:
-    """``count`` in all. numpy promises that a bit generator's stream stays what it is."""
+    """``count`` places in all. numpy promises that a bit generator's stream never changes."""
     bits = np.random.SFC64(seed)
     for start in range(0, count, PIECE):
         wanted = min(PIECE, count - start)
