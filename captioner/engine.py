@@ -26,7 +26,7 @@ Waiting = tuple[CaptionRequest, "Future[str]"]
 class Engine(ModelThread[Model]):
     """``submit`` and ``close`` are for any thread; ``step`` for the one that owns the model.
 
-    ``start`` makes that thread, and loads the model if none is given; tests call ``step`` by hand.
+    ``start`` makes that thread, which loads the model if told how; tests call ``step`` by hand.
     """
 
     def __init__(self, model: Model | None = None, max_batch_size: int = 8) -> None:

@@ -42,8 +42,9 @@ Running = tuple[Job, Sample]
 class Engine(ModelThread[Model]):
     """``reserve``, ``submit``, ``stats`` and ``close`` are for any thread.
 
-    ``step`` is for the one thread that owns the model: ``start`` makes one that calls it whenever
-    there is work, and loads the model if ``info`` alone is given; tests call it by hand.
+    ``step`` is for the one thread that owns the model: ``start`` makes one, which loads the model
+    if told how and calls ``step`` whenever there is work; tests call it by hand. Without a model
+    at first, ``info`` says what it will offer.
     ``max_batch_size`` is the most samples in flight, ``max_jobs`` the most jobs under way before
     ``QueueFull``.
     """

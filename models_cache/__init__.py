@@ -1,1 +1,1 @@
-"""Which model weights we know, where they lie, and whether they are whole."""
+"""Model weights: which we know, where they lie, and whether they are whole."""

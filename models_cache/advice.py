@@ -77,7 +77,7 @@ def flags_of(checkpoints: Iterable[Checkpoint]) -> list[str]:
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's error says first, or its class if it says nothing."""
+    """The first line of another library's error, or its class if it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Family(Enum):
-    """Which of our two models a checkpoint can be."""
+    """The two kinds of model that a checkpoint can be."""
 
     BLIP = "BLIP"
     SDXL = "SDXL"

@@ -1,4 +1,4 @@
-"""Which checkpoints to load, and why; those that were asked for and are missing are fetched."""
+"""Chooses which checkpoints to load; fetches those that were asked for and are missing."""
 
 import json
 import os

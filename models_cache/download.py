@@ -268,7 +268,7 @@ def _with_size(file: File, sizes: dict[str, int | None]) -> File:
 
 
 def _recorded(folder: Path, file: File) -> File:
-    """With its size, and its SHA-256, which for a large file was checked a moment ago."""
+    """The file with its size and SHA-256; a large file's was checked a moment ago."""
     path = folder / file.path
     known = whole.expected(file, path)
     is_sha256 = known and len(known) == whole.SHA256_DIGITS

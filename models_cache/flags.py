@@ -18,7 +18,7 @@ EPILOG = (
 
 
 class Models(StrEnum):
-    """Which pair of checkpoints ``--models`` asks for."""
+    """The pair of checkpoints that ``--models`` asks for."""
 
     AUTO = "auto"
     DEMO = "demo"
@@ -26,7 +26,7 @@ class Models(StrEnum):
 
 
 class Memory(StrEnum):
-    """Where ``--memory`` wants the weights to be while they are not used."""
+    """The place that ``--memory`` wants for weights while they are not used."""
 
     AUTO = "auto"
     RESIDENT = "resident"

@@ -88,7 +88,7 @@ class Hub:
 
 
 def on_this_machine(error: OSError) -> str:
-    """What the file system refused, and how to mend it, without its full stop."""
+    """Words for what the file system refused, and how to mend it, without a full stop."""
     if error.errno in FULL_DISK:
         return "The disk is full: make room"
     if error.errno is None:

@@ -17,7 +17,7 @@ def user_cache() -> Path:
 
 
 def snapshot(cache: Path, repository: str, revision: str) -> Path:
-    """Where ``cache`` has its copy of a commit, if it has one."""
+    """The folder of a commit's copy in ``cache``, if it has one."""
     return _root(cache, repository) / "snapshots" / revision
 
 
@@ -37,13 +37,13 @@ def snapshots(cache: Path, repository: str, revision: str | None) -> Iterator[Pa
 
 
 def blob(path: Path) -> Path:
-    """What a file of a copy links to; the file itself where links are not supported."""
+    """The file that a copy's file links to; itself if links are not supported."""
     # The first link only: a blob may be a link too, into a store that names it otherwise.
     return Path(os.path.normpath(path.parent / path.readlink())) if path.is_symlink() else path
 
 
 def discard(copy: Path, file: str) -> None:
-    """Removes one file of a copy, with its bytes where they are of the same cache.
+    """Removes one file of a copy, with its bytes if they are of the same cache.
 
     Raises OSError.
     """

@@ -1,4 +1,4 @@
-"""Which files of a checkpoint loading opens, told by their names, as the two libraries tell it.
+"""The files of a checkpoint that loading opens, from their names, by the two libraries' rules.
 
 One rule for a folder on this disk and for a repository on the hub. Paths are relative to either.
 """

@@ -1,4 +1,4 @@
-"""What downloads wrote down: what each brought (its manifest), and what was verified since.
+"""Records of downloads: what each brought (its manifest), and what was verified since.
 
 A manifest holds a repository's commit, and each file's size and SHA-256. It is written once all
 files are there and their digests were checked: until then nothing in models_cache/hub is loaded.
@@ -90,7 +90,7 @@ def write_verified(cache: Path, repository: str, copy: Path, files: Iterable[Fil
 
 
 def is_verified(cache: Path, repository: str, copy: Path, files: Iterable[File]) -> bool:
-    """Whether nothing has written to the files since: size, inode and time of change are equal."""
+    """Whether the files are unchanged since: their sizes, inodes and times of change are equal."""
     try:
         written = read_json(path_of(cache, repository, VERIFIED))
         return written == _identities(copy, files)

@@ -1,4 +1,4 @@
-"""Where checkpoints lie on this machine. Nothing here touches the network."""
+"""Finds checkpoints on this machine. Nothing here touches the network."""
 
 import os
 import re
@@ -127,7 +127,7 @@ class Store:
 
 
 def _check_all_there(pinned: Checkpoint, folder: Path) -> None:
-    """Of our own download, also the files that loading could do without."""
+    """Also checks, of our own download, the files that loading could do without."""
     for file in pinned.files:
         if folder.name == pinned.revision and not (folder / file.path).is_file():
             missing = f"{folder / file.path} is missing"

@@ -1,4 +1,4 @@
-"""How a program of ours writes and ends, whatever becomes of its reader, user or parent."""
+"""Writing and ending of our programs, whatever becomes of their reader, user or parent."""
 
 import os
 import sys

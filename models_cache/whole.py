@@ -1,4 +1,4 @@
-"""Whether a file of a checkpoint is there and whole: its form, its size, its digest.
+"""Checks that a file of a checkpoint is there and whole: its form, its size, its digest.
 
 Form and size take milliseconds, however large the file is; but a flipped bit among the tensors is
 found by a digest alone.
@@ -105,7 +105,7 @@ def shapes(path: Path) -> dict[str, list[int]]:
 
 
 def _what_is_wrong(path: Path) -> str:
-    """What the library refused, in words that tell the owner what the file is."""
+    """Words for a file that the library refused, as the end of a sentence."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(64)
@@ -144,7 +144,7 @@ def _tensor_bytes(header: bytes) -> int | None:
 
 
 def damaged(folder: Path, files: Sequence[File], label: str) -> list[tuple[File, CheckpointError]]:
-    """Those of ``files`` that have other bytes than were published or recorded.
+    """The files that have other bytes than were published or recorded, and what is wrong.
 
     ``label`` stands before the progress bar. A file without a recorded digest is taken for whole.
     Raises OSError.

@@ -1,4 +1,4 @@
-"""What the views work with, put into the app by ``create_app``."""
+"""The objects that views work with, put into the app by ``create_app``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,5 +53,5 @@ class Services:
 
 
 def services() -> Services:
-    """Those of the current app."""
+    """The services of the current app."""
     return cast(Services, current_app.extensions["services"])

@@ -1,1 +1,1 @@
-"""What a model needs while it lives in this process: a device, memory, a thread, its loading."""
+"""Things that a model needs while it lives in this process: device, memory, thread, loading."""

@@ -49,7 +49,7 @@ def on_device(
 
 
 def naming_out_of_memory(call: Callable[[], Result]) -> Result:
-    """What ``call`` returns. Raises OutOfMemory if memory ran out, and what else it raises."""
+    """Returns what ``call`` does. Raises OutOfMemory if memory ran out, or what else it raises."""
     try:
         return call()
     except RuntimeError as error:  # torch.OutOfMemoryError is one
@@ -155,7 +155,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def _quota(files: list[Path]) -> Iterator[float]:
-    """From ``150000 100000``, microseconds in each period; ``max`` and ``-1`` are no quota."""
+    """Reads ``150000 100000``, microseconds in each period; ``max`` and ``-1`` are no quota."""
     try:
         words = [word for file in files for word in file.read_text("ascii", "replace").split()]
     except OSError:  # the group at the top has none, and a container may hide those around it

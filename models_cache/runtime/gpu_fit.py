@@ -1,4 +1,4 @@
-"""Whether the models fit a GPU, worked out from their files before anything is loaded.
+"""Works out whether the models fit a GPU, from their files, before anything is loaded.
 
 Weights are exact: they are counted in the headers of the files. What a step and a decode take
 beside them is predicted, and grows with the number of pixels.
@@ -52,7 +52,7 @@ class Geometry:
 
     @classmethod
     def of(cls, unet: Mapping[str, Any], vae: Mapping[str, Any]) -> "Geometry":
-        """From the two configs. Raises what lookups and numbers raise if they do not say."""
+        """Reads the two configs. Raises what lookups and numbers raise if they do not say."""
         channels = list(vae["block_out_channels"])
         scale = 2 ** (len(channels) - 1)
         sizes = unet.get("sample_size") or SDXL_SAMPLE_SIZE, vae["sample_size"]
@@ -64,7 +64,7 @@ class Geometry:
         return cls(scale, side * scale, tile, int(channels[:2][-1]))
 
     def decode_bytes(self, pixels: int, itemsize: int) -> int:
-        """What a decode in one piece takes beside the weights, as predicted."""
+        """The memory that a decode in one piece takes beside the weights, as predicted."""
         return LIVE_COPIES * self.widest_channels * pixels * itemsize
 
 
@@ -92,7 +92,7 @@ class Needs:
 
     @classmethod
     def of(cls, checkpoints: Iterable[LocalCheckpoint], device: torch.device) -> "Needs":
-        """What these would take on ``device``. Raises CheckpointError."""
+        """Adds up what these would take on ``device``. Raises CheckpointError."""
         half = dtype_on(device).itemsize
         stay: dict[str, int] = {}
         come: dict[str, int] = {}
@@ -179,7 +179,7 @@ def place(asked: Memory, checkpoints: Iterable[LocalCheckpoint], device: torch.d
 
 
 def _numbers_in(files: Iterable[Path]) -> int:
-    """How many numbers the tensors of these files hold."""
+    """The number of weights in these files."""
     return sum(math.prod(shape) for file in files for shape in shapes(file).values())
 
 

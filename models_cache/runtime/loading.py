@@ -1,4 +1,4 @@
-"""How far the loading of a model is, and how several are loaded side by side."""
+"""Loads models side by side, and tells how far each is."""
 
 import sys
 import time

@@ -30,7 +30,7 @@ class EngineClosed(Exception):
 
 
 class ModelThread(ABC, Generic[Model]):
-    """What both engines share: loading and running one model, and closing.
+    """The half that both engines share: loading and running one model, and closing.
 
     ``start`` makes the thread; tests call ``step`` by hand. What threads share is guarded by
     ``_changed``, which is notified of all that the thread may wait for. A model that computes on
@@ -132,7 +132,7 @@ class ModelThread(ABC, Generic[Model]):
 
 
 def on_short_lived_thread(device: "torch.device", work: Callable[[], Result]) -> Result:
-    """What ``work`` returns; on a CPU it runs on a thread that then ends.
+    """Returns what ``work`` does; on a CPU it runs on a thread that then ends.
 
     OpenMP keeps a pool for every thread that ever computed, and once all pools together have more
     threads than there are cores, each barrier of each of them goes to sleep. Beside an idle pool of

@@ -15,7 +15,7 @@ from torch import nn
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a module keeps one of its tensors."""
+    """The place in which a module keeps one of its tensors."""
 
     holder: dict[str, torch.Tensor | None]
     name: str

@@ -1,6 +1,6 @@
-"""Whether the tensors in a checkpoint's files are those of its model, by their headers.
+"""Compares the tensors in a checkpoint's files, by their headers, with those of its model.
 
-Both libraries fill in with random numbers what a file lacks, or fail with words that help nobody.
+Both libraries fill in with random numbers what a file lacks, or fail with words that do not help.
 Here the model is built without memory, and the library itself says which of its tensors the headers
 of the files do not give: what it renames, ties or ignores on loading does not count.
 """

@@ -15,7 +15,7 @@ PROMPT = "a red house by the sea"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to measure.
+    """The amount to measure.
 
     ``starts`` limits the repetitions of what starts a process. ``steps`` None means as many as the
     checkpoint asks for. ``step_counts`` are for images that are compared by their steps, whatever

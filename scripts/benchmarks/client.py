@@ -1,4 +1,4 @@
-"""What a browser and a program send to the server, and wait for."""
+"""Sends to the server what a browser and a program send, and waits for its answers."""
 
 import base64
 import http.client

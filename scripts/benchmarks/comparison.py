@@ -83,7 +83,7 @@ class Figure:
         return cls(what, {way: [measured(each) for each in all_] for way, all_ in results.items()})
 
     def spreads(self, way: str) -> dict[str, Spread]:
-        """What was measured of ``way``; for a way that is not ours, also how ours compares.
+        """The spreads of ``way``; for a way that is not ours, also how ours compares.
 
         The ratio and the difference are taken within each repetition.
         """
@@ -122,7 +122,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The same work done in several ways in one run.
+    """One piece of work, done in several ways in one run.
 
     ``note`` is what a reader must know of the figures. ``details`` are for the JSON alone.
     """

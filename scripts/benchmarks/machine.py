@@ -16,7 +16,7 @@ MAX_CORES = 0.1
 
 
 def describe_machine(device: torch.device) -> dict[str, object]:
-    """What one needs to judge figures. Holds no path, host or user name."""
+    """The facts that figures need to be judged. Holds no path, host or user name."""
     described: dict[str, object] = {
         "cpu": cpu_name(),
         "cores": usable_cores(),
@@ -65,7 +65,7 @@ class OtherWork:
         self._before = _seconds_of_others()
 
     def cores(self) -> float | None:
-        """How many were busy for others on average; None if the system does not tell."""
+        """The cores that were busy for others, on average; None if the system does not tell."""
         after = _seconds_of_others()
         if self._before is None or after is None:
             return None

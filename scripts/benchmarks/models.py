@@ -56,7 +56,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured, and how much. ``flags`` make a server load the same."""
+    """The models that are measured, and how much. ``flags`` make a server load the same."""
 
     models: ModelPair
     flags: Sequence[str]

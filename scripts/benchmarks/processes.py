@@ -20,7 +20,7 @@ PROGRAMS = "scripts.benchmarks.programs"
 
 
 def start(subject: Subject) -> Iterator[Comparison]:
-    """From the command to the first answer; beside it, the same models without a server."""
+    """Measures from the command to the first answer, beside the same models without a server."""
     ways: dict[str, Callable[[], list[float]]] = {
         BARE: lambda: start_bare(subject),
         SERVER: lambda: start_server(subject),
@@ -51,7 +51,7 @@ def start_bare(subject: Subject) -> list[float]:
 
 
 def load(subject: Subject) -> Iterator[Comparison]:
-    """From nothing to warm, and the most memory: the libraries one after the other, and ours."""
+    """Measures from nothing to warm, and the most memory: the libraries in turn, and ours."""
     plan, at_once = subject.plan, max(subject.plan.requests)
     plain = [*subject.folders, subject.device, subject.guidance_scale, at_once]
     ways: dict[str, Callable[[], list[Phase]]] = {

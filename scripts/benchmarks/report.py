@@ -1,4 +1,4 @@
-"""What was measured, as tables to read and as JSON."""
+"""Shows what was measured, as tables and as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 class ServerFailed(Exception):
-    """With what the server printed to stderr."""
+    """Holds what the server printed to stderr."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Server:
     pid: int
 
     def held_bytes(self) -> int:
-        """Of its memory, what is in RAM. On Linux only."""
+        """The part of its memory that is in RAM. On Linux only."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         kilobytes = re.search(r"^VmRSS:\s*(\d+) kB$", status, re.M)
         assert kilobytes

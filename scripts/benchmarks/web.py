@@ -1,4 +1,4 @@
-"""What the web adds to a job: the whole server beside the engines alone, one job at a time.
+"""Measures what the web adds to a job: the server beside the engines alone, a job at a time.
 
 The server is a process of its own with the same models. While one of the two works, the other has
 nothing to do.

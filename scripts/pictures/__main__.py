@@ -52,7 +52,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _measure(at_once: int, rounds: int) -> tuple[int, list[Round]]:
-    """What the server holds before the first, and what came of each."""
+    """The memory that the server holds before the first round, and what came of each."""
     files = list(pictures())
     with serving(["--models=demo"]) as server:
         client.wait_until_ready(server.page_port)

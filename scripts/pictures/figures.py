@@ -1,4 +1,4 @@
-"""What came of the rounds, as a table, and its place in a document."""
+"""A table of what came of the rounds, and its place in a document."""
 
 from collections.abc import Sequence
 

@@ -18,7 +18,7 @@ ACCEPTED, REFUSED, FULL = 303, 400, 429
 class Answer:
     """``seconds`` are from the first byte sent to the whole answer. ``job`` is its address.
 
-    ``status`` is 0 where the connection ended without one.
+    ``status`` is 0 if the connection ended without one.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Round:
 
     @property
     def others(self) -> list[Answer]:
-        """What no picture may be answered with."""
+        """The answers that no picture may get."""
         return [each for each in self.answers if each.status not in (ACCEPTED, REFUSED, FULL)]
 
     @property

@@ -1,4 +1,4 @@
-"""What the programs beside ours ask of our loading; imports no more than they need."""
+"""Gives the programs beside ours what they ask of our loading; imports no more than that."""
 
 from pathlib import Path
 from typing import Any

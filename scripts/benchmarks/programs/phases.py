@@ -1,4 +1,4 @@
-"""What a program that is measured from outside says of itself, one line after each phase."""
+"""Lets a program that is measured from outside tell its phases, one line after each."""
 
 import json
 import re
@@ -16,7 +16,7 @@ STATUS = Path("/proc/self/status")
 
 
 class ProgramFailed(Exception):
-    """With what the program printed to stderr."""
+    """Holds what the program printed to stderr."""
 
 
 @dataclass(frozen=True, slots=True)
