@@ -18,8 +18,9 @@ FAST = "not (tiny or demo or browser or pictures or gpu or slow)"
 HEAVY_FOLDERS = ("browser", "gpu")
 # Modules that take seconds to import before their tests could be deselected.
 HEAVY_IMPORT = re.compile(
-    r"^(?:import|from) (?:torch|tiny|layouts|playwright|captioner\.blip|webapp\.models"
-    r"|generator\.(?:sdxl|pipeline|schedulers|sample|decoder)"
+    r"^(?:import|from) (?:torch|tiny|layouts|playwright|captioner\.(?:blip|__main__)"
+    r"|webapp\.(?:models|__main__)"
+    r"|generator\.(?:__main__|sdxl|pipeline|schedulers|sample|decoder)"
     r"|models_cache\.runtime\.(?:device|gpu_fit|offload|tensors)|scripts\.benchmarks"
     r"|scripts\.demo_models(?!\.(?:brush|drawing|scenes)\b))\b",
     re.M,

@@ -16,12 +16,13 @@ SECONDS = 20  # no wait in this file is longer; nothing here depends on how long
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from models_cache.catalog import Checkpoint, Family
 from models_cache.choose import fetch_in_child
 from models_cache.store import Store
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 checkpoint = Checkpoint("org/blip", Family.BLIP, repository="org/blip")
 os.environ["PYTHONPATH"] = sys.argv[2]
 fetch_in_child([checkpoint], Store(Path(sys.argv[1])))
