@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from generator.engine_stats import EngineStats
 from generator.forward_limit import ForwardLimit
 from generator.job import Failed, Job, Progress, Queued, Succeeded
-from generator.model import Model, Sample
+from generator.model import Model, Previewing, Sample
 from generator.model_info import ModelInfo
-from generator.pace import Pace, ahead
+from generator.pace import Outlook, Pace, ahead
 from generator.request import GenerationRequest
 from models_cache.runtime.model_thread import ModelThread
 
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MODEL_FAILED = "The model failed on this request: try another prompt, size or seed."
 NO_ROOM = "There is not enough free memory for an image of {width}x{height}: ask for a smaller one."
+
+PREVIEWS = 5  # of one image, at most
 
 
 class QueueFull(Exception):
@@ -71,22 +73,23 @@ class Engine(ModelThread[Model]):
         self._total_steps = 0
         self._total_images = 0
         self._total_failures = 0
+        self._previews_failed = False
 
     # For any thread.
 
-    def reserve(self) -> Job:
-        """A job with a place in the queue, to be submitted later; its outcome frees the place.
+    def reserve(self, count: int = 1) -> list[Job]:
+        """Jobs with places in the queue, to be submitted later; an outcome frees its job's place.
 
-        Raises QueueFull or EngineClosed.
+        Takes all places or none. Raises QueueFull or EngineClosed.
         """
-        job = Job()
+        jobs = [Job() for _ in range(count)]
         with self._changed:
             self._check_open()
             self._drop_finished()
-            if len(self._jobs) >= self.max_jobs:
+            if len(self._jobs) + count > self.max_jobs:
                 raise QueueFull(self._seconds_until_a_place_is_free())
-            self._jobs.add(job)
-        return job
+            self._jobs.update(jobs)
+        return jobs
 
     def submit(self, request: GenerationRequest, job: Job | None = None) -> Job:
         """Queues the request, under the job that was reserved for it or a new one.
@@ -94,13 +97,27 @@ class Engine(ModelThread[Model]):
         A reserved job that has ended meanwhile stays as it is. Raises EngineClosed, and QueueFull
         if nothing was reserved.
         """
-        job = job or self.reserve()
+        job = job or self.reserve()[0]
         with self._changed:
             self._check_open()
             if job.publish(Queued(request)):
                 self._waiting.append((job, request))
             self._changed.notify_all()
         return job
+
+    def outlook(self, job: Job) -> Outlook:
+        """How many jobs come before this one, and the seconds until it should end."""
+        with self._changed:
+            waiting = [each for each, _ in self._waiting]
+            before = waiting.index(job) if job in waiting else 0
+            line = ahead(
+                (sample for _, sample in self._running),
+                (request for _, request in list(self._waiting)[: before + 1]),
+            )
+            progress = job.progress
+            left = progress.num_steps - progress.step if progress else None
+            seconds = self._pace.seconds_until_done(line, left, self._forward_limit.samples)
+        return Outlook(before, seconds)
 
     def stats(self) -> EngineStats:
         with self._changed:
@@ -211,6 +228,7 @@ class Engine(ModelThread[Model]):
         for job, sample in batch:
             if sample.is_denoised and not job.is_finished:
                 self._finish(job, sample)
+        self._publish_previews(batch)
 
     def _finish(self, job: Job, sample: Sample) -> None:
         try:
@@ -219,6 +237,24 @@ class Engine(ModelThread[Model]):
             self._fail(job, sample.request, "decode", error)
             return
         self._total_images += job.publish(Succeeded(image, sample.unseen_words))
+
+    def _publish_previews(self, batch: list[Running]) -> None:
+        if not isinstance(self.model, Previewing):
+            return
+        for job, sample in batch:
+            if is_time_for_a_preview(sample) and not job.is_finished:
+                self._publish_preview(job, sample, self.model)
+
+    def _publish_preview(self, job: Job, sample: Sample, model: Previewing) -> None:
+        try:
+            image = model.preview(sample)
+        except Exception:  # the image itself needs none
+            if not self._previews_failed:
+                log.warning("a preview failed; if others do, the log is silent", exc_info=True)
+            self._previews_failed = True
+            return
+        if image is not None:
+            job.publish_preview(sample.step_index, image)
 
     def _fail(self, job: Job, request: GenerationRequest, stage: str, error: Exception) -> None:
         """Fails one job alone: a model may raise anything, and its thread must outlive it."""
@@ -241,3 +277,17 @@ class Engine(ModelThread[Model]):
         )
         in_flight = line[: self.max_batch_size] or [((0, 0), self.info.num_inference_steps)]
         return self._pace.seconds_until_one_ends(in_flight, self._forward_limit.samples)
+
+
+def is_time_for_a_preview(sample: Sample) -> bool:
+    """True after a few steps, evenly spread, but never where there are one or two.
+
+    (It is true after the last as well; the job has ended by then.)
+    """
+    if sample.num_steps <= 2:
+        return False
+    before, now = (
+        (PREVIEWS + 1) * step // sample.num_steps
+        for step in (sample.step_index - 1, sample.step_index)
+    )
+    return now > before

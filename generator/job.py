@@ -39,6 +39,14 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Previewed:
+    """The job's ``preview`` shows what ``step`` denoising steps foresee, or a later one does."""
+
+    status: ClassVar = "running"
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class Succeeded:
     """``unseen_words`` are the prompt's last words, if it was longer than the encoders read."""
 
@@ -73,6 +81,7 @@ class Job:
     def __init__(self) -> None:
         self.id = secrets.token_hex(16)
         self._events: list[Event] = []
+        self._preview: tuple[int, Image.Image] | None = None
         self._grown = Condition()
         self._finish_callbacks: list[Callable[[], None]] = []
 
@@ -88,6 +97,13 @@ class Job:
         while self._finish_callbacks:  # none can be added any more
             run_callback(self._finish_callbacks.pop(0))
         return True
+
+    def publish_preview(self, step: int, image: Image.Image) -> bool:
+        """Replaces the preview and says so in the log; after the outcome, changes nothing."""
+        with self._grown:
+            if not self.is_finished:
+                self._preview = step, image
+            return self.publish(Previewed(step))
 
     def cancel(self) -> bool:
         """Ends the job now; returns False if it had ended before."""
@@ -132,6 +148,11 @@ class Job:
     def progress(self) -> Progress | None:
         """The latest progress; None before the first."""
         return next((e for e in reversed(self.events) if isinstance(e, Progress)), None)
+
+    @property
+    def preview(self) -> tuple[int, Image.Image] | None:
+        """The latest preview alone, a small image, with the number of steps it was made after."""
+        return self._preview
 
     def follow(
         self, start: int = 0, patience_seconds: float | None = None

@@ -1,7 +1,7 @@
 """The engine's calls to a model and its samples: the seam between the queue and the torch."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from PIL import Image
 
@@ -43,3 +43,11 @@ class Model(Protocol):
         """
 
     def decode(self, sample: Any) -> Image.Image: ...
+
+
+@runtime_checkable
+class Previewing(Protocol):
+    """A model that can also show an image on its way, for next to no time."""
+
+    def preview(self, sample: Any) -> Image.Image | None:
+        """A small image of what the sample will be; None if there is none."""

@@ -33,6 +33,18 @@ class Pace:
         before = seconds if self._seconds_a_turn is None else self._seconds_a_turn
         self._seconds_a_turn = before + NEWEST_SHARE * (seconds - before)
 
+    def seconds_until_done(
+        self, line: Sequence[Ahead], steps_left: int | None, samples_a_turn: int
+    ) -> int | None:
+        """For one of ``line`` that has ``steps_left``; with None, for the last of the line."""
+        if self._seconds_a_turn is None:
+            return None
+        if steps_left is None:
+            turns = math.ceil(sum(steps for _, steps in line) / samples_a_turn)
+        else:
+            turns = turns_in_a_round(line, samples_a_turn) * steps_left
+        return min(max(1, math.ceil(self._seconds_a_turn * turns)), MOST_SECONDS)
+
     def seconds_until_one_ends(self, in_flight: Sequence[Ahead], samples_a_turn: int) -> int:
         """Whole seconds, at least 1. At least one image is in flight."""
         if self._seconds_a_turn is None:
@@ -41,11 +53,23 @@ class Pace:
         return min(max(1, math.ceil(seconds)), MOST_SECONDS)
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """``before``: jobs that begin earlier. ``seconds`` until the end; None if none was measured."""
+
+    before: int
+    seconds: int | None
+
+
 def turns_until_one_ends(in_flight: Sequence[Ahead], samples_a_turn: int) -> int:
-    """The turns until the image with the fewest steps left ends: all take turns in a round."""
+    """All take their turns in a round, so the one with the fewest steps left ends first."""
+    return turns_in_a_round(in_flight, samples_a_turn) * min(steps for _, steps in in_flight)
+
+
+def turns_in_a_round(in_flight: Sequence[Ahead], samples_a_turn: int) -> int:
+    """Each size needs turns of its own, and no turn takes more than ``samples_a_turn``."""
     sharing = Counter(key for key, _ in in_flight)
-    round_of_turns = sum(math.ceil(count / samples_a_turn) for count in sharing.values())
-    return round_of_turns * min(steps for _, steps in in_flight)
+    return sum(math.ceil(count / samples_a_turn) for count in sharing.values())
 
 
 def ahead(running: Iterable[Sample], waiting: Iterable[GenerationRequest]) -> list[Ahead]:

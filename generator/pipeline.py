@@ -69,6 +69,7 @@ def read_model_info(checkpoint: LocalCheckpoint) -> ModelInfo:
         num_inference_steps=min(known.num_inference_steps, steps),
         guidance_scale=known.guidance_scale,
         most_steps=steps,
+        square_only=known.square_only,
     )
 
 

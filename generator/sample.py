@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from diffusers import SchedulerMixin
 
+from generator.forward import Forward
 from generator.request import GenerationRequest
 
 
@@ -27,6 +28,7 @@ class Sample:
     extra_step_kwargs: dict[str, Any]
     unseen_words: tuple[str, ...] = ()
     step_index: int = 0
+    last_forward: Forward | None = None
 
     @property
     def batch_key(self) -> Hashable:
@@ -58,13 +60,24 @@ class Sample:
         negative, positive = noise_pred.chunk(2)
         return negative + self.request.guidance_scale * (positive - negative)
 
-    def advance(self, noise_pred: torch.Tensor) -> None:
-        """Takes one step, from the UNet's (R, ...) rows for this sample."""
+    def advance(self, model_input: torch.Tensor, noise_pred: torch.Tensor) -> None:
+        """Takes one step, from this sample's (R, ...) rows: what the UNet was given, and gave."""
+        guided = self.guide(noise_pred)
+        self.last_forward = Forward(model_input[:1], self.timestep, guided)
         self.latents = self.scheduler.step(
-            self.guide(noise_pred),
+            guided,
             self.timestep,
             self.latents,
             **self.extra_step_kwargs,
             return_dict=False,
         )[0]
         self.step_index += 1
+
+    def clean_latents(self) -> torch.Tensor:
+        """The latents of the finished image as the last forward foresaw them.
+
+        Before the first forward they are the latents, all noise.
+        """
+        if self.last_forward is None:
+            return self.latents
+        return self.last_forward.clean_latents(self.scheduler)

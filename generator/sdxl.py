@@ -5,6 +5,7 @@ methods are for the thread that owns the model.
 """
 
 import copy
+import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -17,6 +18,7 @@ from PIL import Image
 from generator.decoder import Decoder
 from generator.model_info import ModelInfo
 from generator.pipeline import load_pipeline, read_model_info
+from generator.preview import Preview
 from generator.request import GenerationRequest
 from generator.sample import Sample
 from generator.unseen_words import unseen_words
@@ -24,6 +26,8 @@ from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import naming_out_of_memory, on_device
 from models_cache.runtime.gpu_fit import Placement
 from models_cache.runtime.offload import Offload
+
+log = logging.getLogger(__name__)
 
 
 class NonFiniteLatents(ArithmeticError):
@@ -54,6 +58,8 @@ class SDXL:
         self.device_lock: AbstractContextManager[object] = device_lock or nullcontext()
         self._encoders = Offload(encoders, self.device) if device_lock else nullcontext()
         self._decoder = Decoder(pipeline.vae)
+        self._makes_previews = False
+        self._preview: Preview | None = None
 
     @classmethod
     def load(cls, checkpoint: LocalCheckpoint, placement: Placement) -> "SDXL":
@@ -65,7 +71,8 @@ class SDXL:
         """Runs every part once, so that the first request meets no lazy initialisation.
 
         Uses the default size on CUDA, as each size may have kernels of its own; the smallest on a
-        CPU, as SDXL's default takes minutes there. Raises any error of a part.
+        CPU, as SDXL's default takes minutes there. Raises any error of a part. From then on there
+        are previews.
         """
         is_fast = self.device.type == "cuda"
         side = self.info.default_size if is_fast else self.info.smallest_size
@@ -75,6 +82,7 @@ class SDXL:
             for error in self.denoise([sample]).values():
                 raise error
         self.decode(sample)
+        self._makes_previews = True
 
     @on_device
     @torch.inference_mode()
@@ -112,10 +120,10 @@ class SDXL:
         only its own sample: its error is returned by index.
         """
         # Timesteps differ by row: UNet2DConditionModel.get_time_embed takes one each.
-        rows = [len(sample.prompt_embeds) for sample in samples]
+        inputs = [sample.latent_model_input() for sample in samples]
         timesteps = [each.timestep.expand(len(each.prompt_embeds)) for each in samples]
         noise_pred = self.pipeline.unet(
-            torch.cat([sample.latent_model_input() for sample in samples]),
+            torch.cat(inputs),
             torch.cat(timesteps),
             encoder_hidden_states=torch.cat([sample.prompt_embeds for sample in samples]),
             added_cond_kwargs={
@@ -125,11 +133,10 @@ class SDXL:
             return_dict=False,
         )[0]
         errors: dict[int, Exception] = {}
-        for index, (sample, sample_noise_pred) in enumerate(
-            zip(samples, noise_pred.split(rows), strict=True)
-        ):
+        outputs = noise_pred.split([len(rows) for rows in inputs])
+        for index, (sample, *rows) in enumerate(zip(samples, inputs, outputs, strict=True)):
             try:
-                naming_out_of_memory(partial(sample.advance, sample_noise_pred))
+                naming_out_of_memory(partial(sample.advance, *rows))
             except Exception as error:  # a neighbour must not pay for it; the engine logs it
                 errors[index] = error
         return errors
@@ -146,6 +153,28 @@ class SDXL:
             self._decoder.decode(sample.latents), output_type="pil"
         )
         return images[0]
+
+    def preview(self, sample: Sample) -> Image.Image | None:
+        """The image as it is foreseen now, one pixel for each latent; None before ``warm_up``.
+
+        The first call fits the map. None for good if the VAE does not let itself be fitted.
+        """
+        if self._makes_previews and self._preview is None:
+            try:
+                self._preview = self._fit_preview()
+            except Exception:  # an image needs no preview
+                log.warning("there will be no previews", exc_info=True)
+                self._makes_previews = False
+        return self._draw(self._preview, sample) if self._preview else None
+
+    @on_device
+    @torch.inference_mode()
+    def _draw(self, preview: Preview, sample: Sample) -> Image.Image:
+        return preview.image(sample.clean_latents())
+
+    @on_device
+    def _fit_preview(self) -> Preview:
+        return Preview.fit(self.pipeline.vae)
 
     def _encode(self, request: GenerationRequest) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows for the UNet: the negative prompt's first if there is guidance."""

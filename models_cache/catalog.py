@@ -33,8 +33,8 @@ class Checkpoint:
     ``revision`` is a commit; None means main as it was at the first download, which is recorded. A
     relative ``folder`` is inside models_cache. ``files`` are exactly those that are needed, if
     that is known. ``gpu_bytes`` is what its weights take there in half precision.
-    ``num_inference_steps`` and ``guidance_scale`` are for requests that do not say; they mean
-    nothing for a captioner.
+    ``num_inference_steps`` and ``guidance_scale`` are for requests that do not say, and
+    ``square_only`` is true if it paints other shapes badly; they mean nothing for a captioner.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Checkpoint:
     is_demo: bool = False
     num_inference_steps: int = 30
     guidance_scale: float = 5.0
+    square_only: bool = False
 
     @property
     def size_bytes(self) -> int | None:
@@ -97,6 +98,7 @@ DEMO_GENERATOR = Checkpoint(
     is_demo=True,
     num_inference_steps=14,
     guidance_scale=2.0,
+    square_only=True,  # in other shapes it paints a house twice
 )
 
 FULL = (BLIP_LARGE, SDXL_BASE)

@@ -20,7 +20,7 @@ HEAVY_FOLDERS = ("browser", "gpu")
 HEAVY_IMPORT = re.compile(
     r"^(?:import|from) (?:torch|tiny|layouts|playwright|captioner\.(?:blip|__main__)"
     r"|webapp\.(?:models|__main__)"
-    r"|generator\.(?:__main__|sdxl|pipeline|schedulers|sample|decoder)"
+    r"|generator\.(?:__main__|sdxl|pipeline|schedulers|sample|decoder|forward|preview)"
     r"|models_cache\.runtime\.(?:device|gpu_fit|offload|tensors)|scripts\.benchmarks"
     r"|scripts\.demo_models(?!\.(?:brush|drawing|scenes)\b))\b",
     re.M,

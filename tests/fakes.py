@@ -19,6 +19,7 @@ FAKE_INFO = ModelInfo(
     size_multiple=8,
     num_inference_steps=4,
     guidance_scale=5.0,
+    square_only=True,
 )
 
 
@@ -88,6 +89,15 @@ class FakeSDXL:
         fault = re.search(rf"fails in {stage}(?: at step (\d+))?", prompt)
         if fault and int(fault[1] or sample.step_index) == sample.step_index:
             raise RuntimeError(f"{prompt!r} fails in {stage}")
+
+
+@dataclass
+class PreviewingSDXL(FakeSDXL):
+    """Previews are of one pixel, as red as steps are done."""
+
+    def preview(self, sample: FakeSample) -> Image.Image:
+        self._enter("preview", sample)
+        return Image.new("RGB", (1, 1), (sample.step_index, 100, 200))
 
 
 @dataclass

@@ -9,7 +9,7 @@ if sys.argv[:1] == ["-m"]:  # run, not imported: the imports below take seconds,
 
 from flask import Flask
 
-from webapp import errors, examples, generate_image, guards, health, jobs, pages
+from webapp import about, errors, examples, generate_image, guards, health, jobs, pages, pictures
 from webapp.form_request import FormRequest
 from webapp.services import Services
 from webapp.settings import Settings
@@ -24,15 +24,16 @@ def create_app(settings: Settings, services: Services) -> Flask:
     app = Flask(__name__)
     app.request_class = FormRequest
     app.config.update(
+        API_PORT=None,  # known once the server listens
         MAX_UPLOAD_MB=settings.max_upload_mb,
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=FORM_BYTES + HELD_BACK_BYTES,
-        MAX_FORM_PARTS=16,
+        MAX_FORM_PARTS=24,
     )
     app.extensions["services"] = services
     app.jinja_env.globals["example_file"] = examples.file_name
     guards.init_app(app)
     errors.init_app(app)
-    for module in (pages, jobs, generate_image, health):
+    for module in (pages, jobs, pictures, about, generate_image, health):
         app.register_blueprint(module.bp)
     return app

@@ -16,14 +16,14 @@ import captioner.engine
 import generator.engine
 from generator.pipeline import read_model_info
 from models_cache.advice import CannotStart
-from models_cache.catalog import Family
+from models_cache.catalog import ROLES, Family
 from models_cache.terminal import READER_LEFT
 from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.limits import Limits
 from webapp.models import ModelPair
 from webapp.server import FINISHED, CannotListen, Server, bind, stop_on_signals
-from webapp.services import Services
+from webapp.services import ModelCard, Services
 from webapp.settings import Settings
 
 PROGRAM = "scripts/serve"
@@ -52,12 +52,14 @@ def main(arguments: Sequence[str]) -> int:
         flag = "--port" if error.port == settings.port else "--api-port"
         print(f"{PROGRAM}: {error}. Choose another with {flag}.", file=sys.stderr)
         return 2
+    app = create_app(settings, services)
     server = Server(
-        create_app(settings, services),
+        app,
         sockets,
         Limits(max_request_body_bytes=2 * settings.max_upload_bytes),
         is_busy=services.jobs.are_awaited,
     )
+    app.config["API_PORT"] = server.ports[1]
     stop_on_signals(server)
     _announce(settings, server)
     return _run(server, services, models)
@@ -66,12 +68,17 @@ def main(arguments: Sequence[str]) -> int:
 def make_services(settings: Settings, models: ModelPair) -> Services:
     """The engines wait for their models, which ``_run`` loads. Raises CannotStart."""
     info = read_model_info(models.checkpoints[Family.SDXL])
+    known_models = [(family, each.known) for family, each in models.checkpoints.items()]
     return Services(
         captioner.engine.Engine(),
         generator.engine.Engine(max_batch_size=models.placement.max_batch_size, info=info),
         JobStore(settings.max_stored_jobs, settings.max_stored_bytes),
         knows_photos=not models.checkpoints[Family.BLIP].known.is_demo,
         loading=list(models.progress.values()),
+        models=[
+            ModelCard(ROLES[family], known.name, str(models.placement.device), known.licence)
+            for family, known in known_models
+        ],
     )
 
 

@@ -85,8 +85,9 @@ def check_draining() -> None:
 
 
 def starts_work(request: Request) -> bool:
-    """Whether the request may start work; one that is about a job can only cancel it."""
-    return has_effect(request) and not request.path.startswith("/jobs/")
+    """Whether the request may start work; most that are about a job can only end it."""
+    ends = ("jobs.cancel", "jobs.delete", "jobs.delete_all")
+    return has_effect(request) and request.endpoint not in ends
 
 
 def add_headers(response: Response) -> Response:

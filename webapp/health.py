@@ -5,6 +5,7 @@ from flask import Blueprint, Response, jsonify, request
 from models_cache.runtime.loading import LoadProgress
 from webapp.environ import DRAINING
 from webapp.services import services
+from webapp.studio import server_state
 
 bp = Blueprint("health", __name__)
 
@@ -25,8 +26,9 @@ def readyz() -> Response:
 
 @bp.get("/loading")
 def loading() -> Response:
-    """The progress of loading, for the page; 200 also if there is nothing left to load."""
-    response = jsonify(models=[_describe(each) for each in services().unfinished_loading])
+    """The progress of loading, and the header's words; 200 also if nothing is left to load."""
+    models = [_describe(each) for each in services().unfinished_loading]
+    response = jsonify(models=models, state=server_state())
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -1,27 +1,40 @@
 """The last jobs by id, bounded in number and bytes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
 from generator.job import Job, Succeeded
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Original:
+    """A picture as it was uploaded, as JPEG bytes; all jobs that are made of it share it."""
+
+    jpeg: bytes
+    size: tuple[int, int]
+    is_example: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A job, and the picture that was uploaded for it, as JPEG bytes."""
+    """``siblings`` are the ids of all jobs that were asked for in one go, this one's among them."""
 
     job: Job
-    original: bytes
+    original: Original
+    siblings: tuple[str, ...] = ()
 
     @property
     def size_bytes(self) -> int:
-        outcome = self.job.outcome
-        if not isinstance(outcome, Succeeded):
-            return len(self.original)
+        """The sizes of image and preview in memory; the original is not counted."""
+        outcome, preview = self.job.outcome, self.job.preview
+        images = [preview[1]] if preview else []
+        if isinstance(outcome, Succeeded):
+            images.append(outcome.image)
         # Pillow keeps four bytes for a pixel of three channels.
-        return len(self.original) + 4 * outcome.image.width * outcome.image.height
+        return sum(4 * image.width * image.height for image in images)
 
 
 # How long after its end a job's page may take to fetch its image.
@@ -54,12 +67,26 @@ class JobStore:
         self._clock = clock
         self._last_end = -FETCH_SECONDS
 
-    def add(self, job: Job, original: bytes) -> None:
-        """Keeps a job. Checks the bounds now, and again when the job ends."""
+    def add(self, jobs: Sequence[Job], original: Original) -> None:
+        """Keeps jobs of one picture. Checks the bounds now, and again when each job ends."""
+        siblings = tuple(job.id for job in jobs)
         with self._lock:
-            self._entries[job.id] = Entry(job, original)
-        job.when_finished(lambda: self._note_end(job))
+            self._entries |= {job.id: Entry(job, original, siblings) for job in jobs}
+        for job in jobs:
+            job.when_finished(partial(self._note_end, job))
         self._forget_the_oldest()
+
+    def delete(self, job_id: str) -> None:
+        """Forgets a job at once, and cancels it if it is unfinished. Raises UnknownJob."""
+        entry = self.get(job_id)
+        with self._lock:
+            self._entries.pop(job_id, None)
+        entry.job.cancel()
+
+    def known(self, job_ids: Iterable[str]) -> list[Entry]:
+        """The entries of those that are still kept, in the order that is given."""
+        with self._lock:
+            return [self._entries[each] for each in job_ids if each in self._entries]
 
     def get(self, job_id: str) -> Entry:
         """Raises UnknownJob."""
@@ -86,11 +113,16 @@ class JobStore:
 
     def _forget_the_oldest(self) -> None:
         with self._lock:
-            size = sum(entry.size_bytes for entry in self._entries.values())
             finished = [entry for entry in self._entries.values() if entry.job.is_finished]
             # The newest stays, whatever its size: its page is about to show it.
             for entry in finished[:-1]:
-                if len(self._entries) <= self.max_jobs and size <= self.max_bytes:
+                if len(self._entries) <= self.max_jobs and self._size_bytes() <= self.max_bytes:
                     return
                 del self._entries[entry.job.id]
-                size -= entry.size_bytes
+
+    def _size_bytes(self) -> int:
+        """Of images and originals, each original once. Called under the lock."""
+        originals = {id(entry.original): entry.original for entry in self._entries.values()}
+        return sum(entry.size_bytes for entry in self._entries.values()) + sum(
+            len(original.jpeg) for original in originals.values()
+        )

@@ -1,57 +1,82 @@
-"""``/jobs/<id>``: a job's page or JSON, its events, its two pictures, and its cancel button."""
+"""``/jobs/<id>``: a job's page or JSON, its events, and what may be done with it."""
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
-from werkzeug.exceptions import Conflict, ServiceUnavailable
+from werkzeug.exceptions import ServiceUnavailable
 
-from generator.job import Event, Failed, Job, Progress, Queued, Succeeded
-from generator.png import png_bytes
+from generator.engine import Engine, QueueFull
+from generator.job import Event, Failed, Job, Previewed, Progress, Queued, Succeeded
+from generator.request import InvalidRequest
+from models_cache.runtime.model_thread import EngineClosed
+from webapp import mine, similar, studio
 from webapp.captioning import Captioned, caption_of
-from webapp.errors import wants_json
+from webapp.errors import error_response, wants_json, with_status
+from webapp.job_store import Entry, UnknownJob
+from webapp.order import parse_order
+from webapp.pages import told, with_problems
 from webapp.services import services
+from webapp.studio import format_job
 
 bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 
 # Writing is also how we notice that a reader has gone.
-HEARTBEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 2.0  # the page calls a line lost after five
 
 
 @bp.get("/<job_id>")
-def show(job_id: str) -> Response | str:
-    job = services().jobs.get(job_id).job
-    if wants_json():
-        response = jsonify(format_job(job))
-    else:
-        info = services().generator.info
-        loadings = services().unfinished_loading
-        page = render_template("job.html", view=format_job(job), info=info, loadings=loadings)
-        response = Response(page)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Vary"] = "Accept"
+def show(job_id: str) -> Response:
+    entry = services().jobs.get(job_id)
+    body = jsonify(format_job(entry)) if wants_json() else Response(studio.of_job(entry))
+    body.headers["Cache-Control"] = "no-store"
+    body.headers["Vary"] = "Accept"
+    return body
+
+
+@bp.get("/<job_id>/full-screen")
+def full_screen(job_id: str) -> Response:
+    """Both pictures and large words, for an audience; 303 to the job until it has an image."""
+    entry = services().jobs.get(job_id)
+    if isinstance(entry.job.outcome, Succeeded):
+        return Response(render_template("show.html", view=format_job(entry)))
+    return back(job_id)
+
+
+@bp.get("/<job_id>/again")
+def back(job_id: str) -> Response:
+    """For a browser that reloads what ``again`` answered with."""
+    response: Response = redirect(url_for("jobs.show", job_id=job_id), 303)  # type: ignore[assignment]
     return response
 
 
-def format_job(job: Job) -> dict[str, object]:
-    status = job.status  # read first: the events that it implies are there by now
-    progress, outcome, generation = job.progress, job.outcome, job.request
-    return {
-        "id": job.id,
-        "status": status,
-        "caption": caption_of(job),
-        "prompt": generation and generation.prompt,
-        "negative_prompt": generation and generation.negative_prompt,
-        "seed": generation and generation.seed,
-        "width": generation and generation.width,
-        "height": generation and generation.height,
-        "guidance_scale": generation and generation.guidance_scale,
-        "step": progress.step if progress else 0,
-        "num_steps": progress.num_steps if progress else None,
-        "num_inference_steps": generation and generation.num_inference_steps,
-        "unseen_words": list(outcome.unseen_words) if isinstance(outcome, Succeeded) else [],
-        "error": outcome.error if isinstance(outcome, Failed) else None,
-    }
+@bp.post("/<job_id>/again")
+def again(job_id: str) -> Response:
+    """Paints the edited words; 303 to the first new job's page, at once.
+
+    The new jobs keep the same original. ``keep_seed`` paints with this job's seed.
+    """
+    entry = services().jobs.get(job_id)
+    try:
+        return _again(entry)
+    except (InvalidRequest, QueueFull, EngineClosed) as error:
+        if wants_json():
+            return with_problems(error_response(error), error)
+        return with_status(Response(studio.of_job(entry, *told(error))), error)
+
+
+def _again(entry: Entry) -> Response:
+    generation, info = entry.job.request, services().generator.info
+    seed = generation.seed if generation else None
+    fields = {"prompt": "", **request.form.to_dict()}
+    order = parse_order(fields, info, entry.original.size, seed)
+    caption = caption_of(entry.job)
+    jobs = similar.again(services(), order, str(order.prompt), caption)
+    services().jobs.add(jobs, entry.original)
+    response: Response = redirect(url_for("jobs.show", job_id=jobs[0].id), 303)  # type: ignore[assignment]
+    mine.remember(request, response, [job.id for job in reversed(jobs)])
+    return response
 
 
 @bp.get("/<job_id>/events")
@@ -65,25 +90,27 @@ def events(job_id: str) -> Response:
     streams = services().streams
     if not streams.acquire(blocking=False):
         raise ServiceUnavailable("Too many pages follow their jobs: reload in a minute.")
-    response = Response(format_events(job, start), mimetype="text/event-stream")
+    response = Response(
+        format_events(services().generator, job, start), mimetype="text/event-stream"
+    )
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(streams.release)
     return response
 
 
-def format_events(job: Job, start: int) -> Iterator[str]:
+def format_events(engine: Engine, job: Job, start: int) -> Iterator[str]:
     yield ": the events of one job\n\n"  # sends the headers, which leave with the first bytes
     number = start
     for event in job.follow(start, HEARTBEAT_SECONDS):
         if event is None:
-            yield ": still there\n\n"
+            yield "event: alive\ndata: {}\n\n"
             continue
-        yield format_event(number, event)
+        yield format_event(number, event, engine.outlook(job).seconds)
         number += 1
 
 
-def format_event(number: int, event: Event) -> str:
+def format_event(number: int, event: Event, seconds: int | None = None) -> str:
     data: dict[str, object] = {"status": event.status}
     match event:
         case Captioned(caption):
@@ -91,46 +118,45 @@ def format_event(number: int, event: Event) -> str:
         case Queued(generation):
             data["prompt"] = generation.prompt
         case Progress(step, num_steps):
-            data |= {"step": step, "num_steps": num_steps}
+            data |= {"step": step, "num_steps": num_steps, "seconds": seconds}
+        case Previewed(step):
+            data["step"] = step
         case Failed(error):
             data["error"] = error
     name = type(event).__name__.lower()
     return f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-@bp.get("/<job_id>/original.jpg")
-def original(job_id: str) -> Response:
-    """The uploaded picture, without its metadata."""
-    return _picture(services().jobs.get(job_id).original, "image/jpeg")
-
-
-@bp.get("/<job_id>/image.png")
-def image(job_id: str) -> Response:
-    """The image, with its parameters in a text chunk; 409 while there is none."""
-    job = services().jobs.get(job_id).job
-    outcome, generation = job.outcome, job.request
-    if not isinstance(outcome, Succeeded) or generation is None:
-        raise Conflict(f"This job is {job.status}: it has no image.")
-    info = services().generator.info
-    png = png_bytes(outcome.image, generation, model=info.name, sampler=info.sampler)
-    response = _picture(png, "image/png")
-    response.headers["Content-Disposition"] = f'inline; filename="lookalike-{generation.seed}.png"'
-    return response
-
-
-def _picture(data: bytes, mimetype: str) -> Response:
-    response = Response(data, mimetype=mimetype)
-    # A job's pictures never change, and its id is known to its owner alone.
-    response.headers["Cache-Control"] = "private, max-age=3600, immutable"
-    return response
-
-
 @bp.post("/<job_id>/cancel")
 def cancel(job_id: str) -> Response:
     """Ends the job before its next step; a job that has ended stays as it is."""
-    job = services().jobs.get(job_id).job
-    job.cancel()
+    entry = services().jobs.get(job_id)
+    entry.job.cancel()
     if wants_json():
-        return jsonify(format_job(job))
+        return jsonify(format_job(entry))
     response: Response = redirect(url_for("jobs.show", job_id=job_id), 303)  # type: ignore[assignment]
+    return response
+
+
+@bp.post("/<job_id>/delete")
+def delete(job_id: str) -> Response:
+    """Forgets a job and its pictures; 303 to the page."""
+    services().jobs.delete(job_id)
+    return _gone([job_id])
+
+
+@bp.post("/delete")
+def delete_all() -> Response:
+    """Forgets all jobs of this browser; 303 to the page."""
+    ids = [entry.job.id for entry in mine.entries(request, services().jobs)]
+    for job_id in ids:
+        with suppress(UnknownJob):  # forgotten meanwhile
+            services().jobs.delete(job_id)
+    return _gone(ids)
+
+
+def _gone(job_ids: list[str]) -> Response:
+    home: Response = redirect(url_for("pages.index"), 303)  # type: ignore[assignment]
+    response = jsonify(deleted=job_ids) if wants_json() else home
+    mine.forget(request, response, services().jobs)
     return response

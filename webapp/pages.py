@@ -1,27 +1,19 @@
-"""``/``: the form, and the upload that it sends."""
+"""``/``: the page, and the upload that it sends."""
 
-from collections.abc import Mapping
+import json
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
-from werkzeug.exceptions import MisdirectedRequest, RequestEntityTooLarge
+from flask import Blueprint, Response, redirect, request, url_for
+from werkzeug.exceptions import MisdirectedRequest
 
-from captioner.heif import open_heif
 from captioner.images import InvalidImage, jpeg_bytes, open_image
 from generator.request import InvalidRequest
-from webapp import examples, similar
+from webapp import about, examples, mine, similar, studio
 from webapp.errors import error_response, handle_errors, message_of, wants_json, with_status
-from webapp.parameters import drop_blanks, parse_parameters
+from webapp.job_store import Original
+from webapp.order import InvalidFields, parse_order
 from webapp.services import services
 
 bp = Blueprint("pages", __name__)
-
-# What the page calls the parameters that its form has.
-LABELS = {
-    "negative_prompt": "Avoid",
-    "num_inference_steps": "Steps",
-    "guidance_scale": "Guidance",
-    "seed": "Seed",
-}
 
 # Of a picture that waits, and of its copy for the page. Captioners look at a few hundred.
 MAX_KEPT_PIXELS_A_SIDE = 2048
@@ -29,22 +21,27 @@ MAX_KEPT_PIXELS_A_SIDE = 2048
 
 @bp.get("/")
 def index() -> str:
-    return form()
+    """The page; on the image API's own port, how to call that."""
+    return about.api() if about.is_api_port() else studio.empty()
 
 
 @bp.post("/")
 def upload() -> Response:
-    """Starts a job; 303 to its page, at once."""
+    """Starts jobs; 303 to the first one's page, at once."""
     data = uploaded_bytes()
     encoded = open_image(data)
     with services().decoding.take(encoded.decoding_bytes):
         image = encoded.read(MAX_KEPT_PIXELS_A_SIDE)
-        original = jpeg_bytes(image)
+        original = Original(jpeg_bytes(image), image.size, bool(request.form.get("example")))
     fields = request.form.to_dict()
     fields.pop("example", None)
-    job = similar.start(services(), image, parse_parameters(drop_blanks(fields)))
-    services().jobs.add(job, original)
-    response: Response = redirect(url_for("jobs.show", job_id=job.id), 303)  # type: ignore[assignment]
+    if "prompt" in fields:
+        raise InvalidRequest("prompt", "is the picture's caption: leave this field out.")
+    order = parse_order(fields, services().generator.info, image.size)
+    jobs = similar.start(services(), image, order)
+    services().jobs.add(jobs, original)
+    response: Response = redirect(url_for("jobs.show", job_id=jobs[0].id), 303)  # type: ignore[assignment]
+    mine.remember(request, response, [job.id for job in reversed(jobs)])
     return response
 
 
@@ -59,40 +56,27 @@ def uploaded_bytes() -> bytes:
     return data
 
 
-def form(error: str | None = None) -> str:
-    return render_template(
-        "index.html",
-        error=error,
-        info=services().generator.info,
-        loadings=services().unfinished_loading,
-        knows_photos=services().knows_photos,
-        examples=[] if services().knows_photos else examples.names(),
-        fields=typed_fields(),
-        labels=LABELS,
-        reads_heic=open_heif is not None,
-    )
-
-
-def typed_fields() -> Mapping[str, str]:
-    """The fields as typed; none if the form is too large to be read."""
-    try:
-        return request.form
-    except RequestEntityTooLarge:
-        return {}
-
-
-def form_again(error: Exception) -> Response:
-    """The form with what was typed, and the message above it."""
+def page_again(error: Exception) -> Response:
+    """The page with what was typed; each problem at its field, other errors above."""
     if wants_json() or isinstance(error, MisdirectedRequest):
-        return error_response(error)
-    return with_status(Response(form(labelled_message(error))), error)
+        return with_problems(error_response(error), error)
+    return with_status(Response(studio.empty(*told(error))), error)
 
 
-def labelled_message(error: Exception) -> str:
-    """The message, with a field's label in place of its name."""
-    if isinstance(error, InvalidRequest) and error.field in LABELS:
-        return f"{LABELS[error.field]} {error.problem}"
-    return message_of(error)
+def with_problems(response: Response, error: Exception) -> Response:
+    """Adds to JSON the sentences for the page's fields, by the fields' names."""
+    _, problems = told(error)
+    if problems and response.is_json:
+        response.data = json.dumps(response.get_json() | {"problems": problems})
+    return response
 
 
-handle_errors(bp, form_again)
+def told(error: Exception) -> tuple[str, dict[str, str]]:
+    """The sentence for the top of the page, and the sentences for fields by their names."""
+    problems = error.problems if isinstance(error, InvalidFields) else {}
+    known = [name for name in problems if name in studio.LABELS]
+    labelled = {name: f"{studio.LABELS[name]} {problems[name]}" for name in known}
+    return next(iter(labelled.values()), message_of(error)), labelled
+
+
+handle_errors(bp, page_again)

@@ -5,7 +5,14 @@ from collections.abc import Mapping
 from fractions import Fraction
 from urllib.parse import parse_qsl
 
-WHOLE_NUMBERS = ("width", "height", "num_inference_steps", "seed")
+WHOLE_NUMBERS = (
+    "width",
+    "height",
+    "num_inference_steps",
+    "seed",
+    "max_new_tokens",
+    "num_beams",
+)
 NUMBERS = ("guidance_scale",)
 # Image tools send this for a random seed.
 RANDOM_SEED = -1
@@ -14,6 +21,8 @@ RANDOM_SEED = -1
 NUMBER = re.compile(
     r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})(e[+-]?[0-9]{1,2})?", re.IGNORECASE
 )
+
+DECIMAL_COMMA = re.compile("[0-9]{1,20},[0-9]{1,20}")
 
 
 def parse_query(query: bytes) -> dict[str, str]:
@@ -37,6 +46,8 @@ def drop_blanks(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _number(name: str, text: str) -> object:
+    if name in NUMBERS and DECIMAL_COMMA.fullmatch(text.strip()):
+        text = text.replace(",", ".")
     if not NUMBER.fullmatch(text.strip()):
         return text
     if name in NUMBERS:

@@ -22,6 +22,16 @@ MAX_STREAMS = 128
 
 
 @dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What the page says of a model. ``role`` is "captioner" or "generator"."""
+
+    role: str
+    name: str
+    device: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """``knows_photos`` is False for the demo models, which know drawn scenes alone.
 
@@ -34,6 +44,7 @@ class Services:
     jobs: JobStore
     knows_photos: bool = True
     loading: Sequence[LoadProgress] = ()
+    models: Sequence[ModelCard] = ()
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))
     decoding: MemoryBudget = field(default_factory=lambda: MemoryBudget(DECODING_BYTES))
 

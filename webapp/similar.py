@@ -1,16 +1,15 @@
-"""A picture becomes a job: a place in the queue, then a caption, then an image from it."""
+"""A picture becomes jobs: places in the queue, then one caption, then images from it."""
 
-from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import replace
 
 from PIL import Image
 
-from captioner.request import CaptionRequest
+from captioner.wording import without_tics
 from generator.job import Failed, Job
 from generator.request import GenerationRequest, InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
 from webapp.captioning import Captioned, Captioning
+from webapp.order import Order
 from webapp.services import Services
 
 NO_CAPTION = "The captioner has no words for this picture: try another one."
@@ -18,51 +17,76 @@ CAPTION_FAILED = "The captioner failed on this picture: try another one."
 NO_ROOM = "There is not enough free memory for a caption: try again in a minute."
 
 
-def start(services: Services, image: Image.Image, parameters: Mapping[str, object]) -> Job:
-    """Returns at once; the job's log tells the rest.
+def start(services: Services, image: Image.Image, order: Order) -> list[Job]:
+    """Returns at once; the jobs' logs tell the rest.
 
-    Reserves a place in the queue first, so that no client waits for a caption and is then refused.
-    Raises InvalidRequest for a wrong parameter, QueueFull and EngineClosed.
+    Reserves places in the queue first, so that no client waits for a caption and is then refused.
+    Raises QueueFull and EngineClosed.
     """
-    if "prompt" in parameters:
-        raise InvalidRequest("prompt", "is the picture's caption: leave this field out.")
-    template = services.generator.info.request("to be captioned", **parameters)
-    job = services.generator.reserve()
-    job.publish(Captioning())
+    jobs = services.generator.reserve(len(order.requests))
+    for job in jobs:
+        job.publish(Captioning())
     try:
-        future = services.captioner.submit(CaptionRequest(image))
+        future = services.captioner.submit(order.caption_request(image))
     except EngineClosed as error:
-        job.publish(Failed(str(error), stopped=True))
+        _fail(jobs, Failed(str(error), stopped=True))
         raise
-    job.when_finished(lambda: _give_up(future))
-    future.add_done_callback(lambda done: _generate(services, job, template, done))
-    return job
+    for job in jobs:
+        job.when_finished(lambda: _give_up(jobs, future))
+    future.add_done_callback(lambda done: _generate(services, jobs, order, done))
+    return jobs
 
 
-def _give_up(caption: "Future[str]") -> None:
-    """Cancels the caption of a job that ended early; a caption that is made stays."""
-    caption.cancel()
+def again(services: Services, order: Order, prompt: str, caption: str | None) -> list[Job]:
+    """Paints words that were edited; ``caption`` is what the model said of the same picture.
+
+    Raises InvalidRequest, QueueFull and EngineClosed.
+    """
+    requests = order.with_words(prompt)
+    jobs = services.generator.reserve(len(requests))
+    for job in jobs:
+        if caption is not None:
+            job.publish(Captioned(caption))
+    _submit(services, jobs, requests)
+    return jobs
 
 
-def _generate(
-    services: Services, job: Job, template: GenerationRequest, caption: "Future[str]"
-) -> None:
-    """Called on the captioner's thread when the caption is made, has failed or was cancelled."""
+def _give_up(jobs: list[Job], caption: "Future[str]") -> None:
+    """Jobs that all end early need no caption; a caption that is there is not disturbed."""
+    if all(job.is_finished for job in jobs):
+        caption.cancel()
+
+
+def _generate(services: Services, jobs: list[Job], order: Order, caption: "Future[str]") -> None:
+    """Runs on the captioner's thread, as soon as the caption is there or has failed."""
     if caption.cancelled():
         return
     if (failure := caption.exception()) is not None:
-        job.publish(_failed(failure))
+        _fail(jobs, _failed(failure))
         return
-    job.publish(Captioned(caption.result()))
-    if not caption.result().strip():
-        job.publish(Failed(NO_CAPTION))
+    said = caption.result()
+    for job in jobs:
+        job.publish(Captioned(said))
+    words = said if order.keeps_tics else without_tics(said)
+    if not words.strip():
+        _fail(jobs, Failed(NO_CAPTION))
         return
     try:
-        services.generator.submit(replace(template, prompt=caption.result()), job)
-    except InvalidRequest:  # the caption is no prompt: too long, for example
-        job.publish(Failed(CAPTION_FAILED))
+        _submit(services, jobs, order.with_words(words))
+    except InvalidRequest:  # a caption that is no prompt, as one without end
+        _fail(jobs, Failed(CAPTION_FAILED))
     except EngineClosed as error:
-        job.publish(Failed(str(error), stopped=True))
+        _fail(jobs, Failed(str(error), stopped=True))
+
+
+def _submit(services: Services, jobs: list[Job], requests: list[GenerationRequest]) -> None:
+    for job, request in zip(jobs, requests, strict=True):
+        services.generator.submit(request, job)
+
+
+def _fail(jobs: list[Job], outcome: Failed) -> None:
+    for job in jobs:
+        job.publish(outcome)
 
 
 def _failed(failure: BaseException) -> Failed:

@@ -1,178 +1,173 @@
-"""The page, as people use it."""
+"""The rest of the page: its notices, its other pages, keyboard, colours, and who may call."""
 
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from io import BytesIO
 from threading import Thread
 
 import pytest
-from browser_site import DESKTOP, PHONE, SECONDS, Site
-from PIL import Image
+from browser_site import Site, start
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
-# Once it is there: the words may be on the page before the pictures are.
-PIXELS_OF = """image => image.decode().then(
-    () => [image.complete, image.naturalWidth, image.naturalHeight])"""
+GUESS = "these words are a guess"
 
 
-def picture(colour: str = "green") -> dict[str, object]:
-    file = BytesIO()
-    Image.new("RGB", (40, 30), colour).save(file, "PNG")
-    return {"name": "holiday.png", "mimeType": "image/png", "buffer": file.getvalue()}
+def test_beside_a_picture_that_is_no_sample_the_demo_models_words_are_called_a_guess(
+    page: Page, site: Site
+):
+    start(page, site)
+    expect(page.get_by_text(GUESS)).to_be_visible()
+    page.get_by_role("link", name="How to load the full models").click()
+    page.wait_for_url("**/about")
+    expect(page.locator("main")).to_contain_text("scripts/download_models")
 
 
-def choose_and_send(page: Page, site: Site) -> None:
+def test_beside_a_sample_they_are_not(page: Page, site: Site):
     page.goto(site.url)
-    page.set_input_files("#image", picture())
-    page.click("text=Make a lookalike")
-
-
-def test_an_upload_ends_with_both_pictures_and_the_words(page: Page, site: Site):
-    choose_and_send(page, site)
-    expect(page.locator(".caption")).to_have_text("a picture of 40x30")
-    result = page.locator("img.result")
-    expect(result).to_have_attribute("alt", "a picture of 40x30")
-    assert result.evaluate(PIXELS_OF) == [True, 64, 64]
-    assert page.locator(".job figure img").first.evaluate(PIXELS_OF) == [True, 40, 30]
-    expect(page).to_have_title("a picture of 40x30 – Lookalike")
-
-
-def test_progress_is_shown_step_by_step_without_a_reload(page: Page, site: Site):
-    site.gate.close()
-    choose_and_send(page, site)
-    expect(page.locator(".caption")).to_have_text("a picture of 40x30")
-    page.evaluate("window.sameDocument = true")
-    for step in (1, 2, 3):
-        site.gate.let(1)
-        expect(page.locator(".status")).to_have_text(f"Painting: step {step} of 4")
-        assert page.locator("progress").evaluate("bar => [bar.value, bar.max]") == [step, 4]
-    assert page.evaluate("window.sameDocument")
-    site.gate.let(1)
+    expect(page.get_by_role("banner")).to_contain_text("Demo models")
+    page.get_by_role("button", name="a red house by the sea").click()
     expect(page.locator("img.result")).to_be_visible()
+    expect(page.get_by_text(GUESS)).to_have_count(0)
 
 
-def test_cancel_stops_the_painting(page: Page, site: Site):
-    site.gate.close()
-    choose_and_send(page, site)
-    page.click("text=Cancel")
-    expect(page.locator(".status")).to_have_text("Cancelled.")
-    expect(page.locator("form.cancel")).to_be_hidden()
-    [job] = [entry.job for entry in site.services.jobs._entries.values()]
-    assert job.status == "cancelled"
-
-
-def test_the_page_works_without_javascript(chromium: Browser, site: Site):
-    context = chromium.new_context(java_script_enabled=False, viewport=DESKTOP)
-    page = context.new_page()
-    site.gate.close()
-    choose_and_send(page, site)
-    expect(page.locator(".status")).to_contain_text("Painting")
-    site.gate.let(4)
-    # The page looks again by itself.
-    expect(page.locator("img.result")).to_be_visible(timeout=SECONDS * 1000)
-    assert page.locator("meta[http-equiv=refresh]").count() == 0
-    context.close()
-
-
-def test_an_example_is_one_click(page: Page, site: Site):
+def test_what_runs_here_and_how_programs_call_it_is_told(page: Page, site: Site):
     page.goto(site.url)
-    page.click("img[alt='a red house by the sea']")
+    page.get_by_role("link", name="About").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("About this server")
+    for words in ("fake words, on cpu", "Apache 2.0", "the last 200", "20 MB", "answers for"):
+        expect(page.locator("main")).to_contain_text(words)
+    page.get_by_role("link", name="API").click()
+    expect(page.locator("pre")).to_contain_text(f"curl -G {site.url}/generate-image")
+    page.get_by_role("link", name="Lookalike").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("A picture in, a lookalike out")
+
+
+def test_an_address_with_nothing_leads_back(page: Page, site: Site, told_errors: list[str]):
+    told_errors.append("404")
+    page.goto(f"{site.url}/jobs/{'0' * 32}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Page not found")
+    page.get_by_role("link", name="Start with a picture").click()
+    page.wait_for_url(f"{site.url}/")
+
+
+def test_compare_wipes_by_keyboard_and_ends_as_it_began(page: Page, site: Site):
+    start(page, site)
+    button = page.get_by_role("button", name="Compare")
+    button.focus()
+    page.keyboard.press("Enter")
+    wipe = page.get_by_role("slider", name="How much of your picture is shown")
+    expect(wipe).to_be_focused()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".compare").evaluate("box => box.style.getPropertyValue('--cut')") == "51%"
+    page.keyboard.press("End")
+    expect(wipe).to_have_value("100")
+    over, under = (page.locator(".compare img").nth(index).bounding_box() for index in (0, 1))
+    assert over == under
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(wipe).to_have_count(0)
+    expect(page.get_by_role("link").locator("img.result")).to_be_visible()
+
+
+def test_a_click_shows_the_result_alone(page: Page, site: Site, told_errors: list[str]):
+    """The browser's own page for it has no icon, and a style that our policy does not let in."""
+    told_errors += ["404", "Applying inline style"]
+    start(page, site)
+    page.locator("img.result").click()
+    page.wait_for_url("**/image.png")
+
+
+def test_controls_have_names(page: Page, site: Site):
+    unnamed = """controls => controls.filter(control => !(
+        control.innerText?.trim() || control.labels?.length || control.querySelector("img[alt]")
+    )).map(control => control.outerHTML)"""
+    page.goto(site.url)
+    assert page.locator("button, input, a, summary, textarea").evaluate_all(unnamed) == []
+    start(page, site)
+    expect(page.get_by_role("link", name="Save")).to_be_visible()
+    assert page.locator("button, input, a, summary, textarea").evaluate_all(unnamed) == []
+
+
+def test_the_whole_flow_by_keyboard(page: Page, site: Site):
+    page.goto(site.url)
+    page.focus("#image")
+    press_tab_until(page, "a red house by the sea")
+    page.keyboard.press("Enter")
     expect(page.locator("img.result")).to_be_visible()
-    expect(page.locator(".caption")).to_have_text("a picture of 256x256")
+    page.focus("#prompt")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("a green dog")
+    press_tab_until(page, "Paint again")
+    page.keyboard.press("Enter")
+    expect(page.locator("img.result")).to_have_attribute("alt", "a green dog")
+    page.focus("header a")
+    press_tab_until(page, "Delete")
+    page.keyboard.press("Space")
+    page.wait_for_url(f"{site.url}/")
 
 
-def test_a_chosen_picture_is_shown_before_it_is_sent(page: Page, site: Site):
+def press_tab_until(page: Page, name: str) -> None:
+    name_of = "document.activeElement.innerText || document.activeElement.title"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate(name_of).strip() == name:
+            return
+    pytest.fail(f"no control is called {name}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_focus_ring_and_borders_of_fields_stand_out(page: Page, site: Site, scheme):
+    page.emulate_media(color_scheme=scheme)
     page.goto(site.url)
-    expect(page.locator(".preview")).to_be_hidden()
-    page.set_input_files("#image", picture())
-    expect(page.locator(".preview")).to_be_visible()
-
-
-def test_a_picture_can_be_dropped_and_pasted(page: Page, site: Site):
-    for event in ("drop", "paste"):
-        page.goto(site.url)
-        page.evaluate(
-            """([event, bytes]) => {
-                const data = new DataTransfer();
-                data.items.add(new File([new Uint8Array(bytes)], "a.png", {type: "image/png"}));
-                const Event = event === "drop" ? DragEvent : ClipboardEvent;
-                const name = event === "drop" ? "dataTransfer" : "clipboardData";
-                document.querySelector(".drop").dispatchEvent(
-                    new Event(event, {bubbles: true, cancelable: true, [name]: data}));
-            }""",
-            [event, list(picture()["buffer"])],
-        )
-        expect(page.locator(".preview")).to_be_visible()
-        page.click("text=Make a lookalike")
-        expect(page.locator(".caption")).to_have_text("a picture of 40x30")
-
-
-def test_a_file_that_is_too_large_is_not_sent(page: Page, site: Site):
-    page.goto(site.url)
-    page.evaluate(
+    colours = page.evaluate(
         """() => {
-            const data = new DataTransfer();
-            data.items.add(new File([new ArrayBuffer(21 * 1024 * 1024)], "a.png"));
-            const input = document.querySelector("#image");
-            input.files = data.files;
-            input.dispatchEvent(new Event("change"));
+            const style = getComputedStyle(document.documentElement);
+            const names = ["accent", "edge", "error", "ink", "soft", "paper", "card", "tint"];
+            return Object.fromEntries(
+                names.map(name => [name, style.getPropertyValue(`--${name}`).trim()]));
         }"""
     )
-    page.click("text=Make a lookalike")
-    assert page.url == f"{site.url}/"
-    assert "20 MB" in page.locator("#image").evaluate("input => input.validationMessage")
-
-
-def test_what_is_no_picture_brings_the_form_back_with_a_sentence(chromium: Browser, site: Site):
-    page = chromium.new_page()
-    page.goto(site.url)
-    file = {"name": "cat.jpg", "mimeType": "image/jpeg", "buffer": b"not a picture"}
-    page.set_input_files("#image", file)
-    page.click("text=Make a lookalike")
-    expect(page.get_by_role("alert")).to_contain_text("save it as JPEG or PNG")
-    expect(page.locator("form.upload")).to_be_visible()
-    page.close()
-
-
-def test_a_wrong_option_is_named_as_its_field_is_labelled(chromium: Browser, site: Site):
-    page = chromium.new_page()
-    page.goto(site.url)
-    page.set_input_files("#image", picture())
-    page.click("summary")
-    page.get_by_label("Steps").fill("many")
-    page.click("text=Make a lookalike")
-    expect(page.get_by_role("alert")).to_have_text(
-        "Steps must be a whole number from 1 to 200, not 'many'."
+    for line in ("accent", "edge", "error"):
+        for ground in ("paper", "card", "tint"):
+            assert contrast(colours[line], colours[ground]) >= 3, (line, ground)
+    for text in ("ink", "soft"):
+        for ground in ("paper", "card", "tint"):
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    page.click("text=Options")
+    field = page.get_by_label("Steps")
+    assert numbers(field.evaluate("field => getComputedStyle(field).borderColor")) == (
+        channels(colours["edge"])
     )
-    expect(page.get_by_label("Steps")).to_have_value("many")
-    page.close()
+    field.press("Tab")
+    ring = "getComputedStyle(document.activeElement).outlineColor"
+    assert numbers(page.evaluate(ring)) == channels(colours["accent"])
 
 
-@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_nothing_is_cut_off_or_scrolls_sideways(page: Page, site: Site, viewport):
-    page.set_viewport_size(viewport)
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    page.goto(site.url)
-    page.click("summary")
-    assert page.evaluate(overflow) <= 0
-    choose_and_send(page, site)
-    expect(page.locator("img.result")).to_be_visible()
-    assert page.evaluate(overflow) <= 0
+def contrast(one: str, other: str) -> float:
+    """As WCAG defines it, from 1 to 21."""
+    dark, light = sorted(luminance(channels(colour)) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
 
 
-def test_buttons_and_fields_can_be_reached_and_named_from_the_keyboard(page: Page, site: Site):
-    page.goto(site.url)
-    unnamed = page.locator("button, input, a, summary").evaluate_all(
-        """controls => controls.filter(control => !(
-            control.innerText?.trim() || control.labels?.length || control.querySelector("img[alt]")
-        )).map(control => control.outerHTML)"""
-    )
-    assert unnamed == []
-    page.focus("#image")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+def luminance(rgb: list[int]) -> float:
+    shares = [channel / 255 for channel in rgb]
+    linear = [s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def channels(colour: str) -> list[int]:
+    """Of ``#abc`` or ``#aabbcc``."""
+    digits = colour.removeprefix("#")
+    pairs = [digit * 2 for digit in digits] if len(digits) == 3 else re.findall("..", digits)
+    return [int(pair, 16) for pair in pairs]
+
+
+def numbers(colour: str) -> list[int]:
+    """Of ``rgb(1, 2, 3)``."""
+    return [int(number) for number in re.findall(r"\d+", colour)]
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(model, capl
     assert job.wait(SECONDS) == Failed(sentence, stopped=True)
     assert told.wait(SECONDS)
     with pytest.raises(EngineClosed, match="could not be loaded"):
-        engine.reserve()
+        engine.reserve()[0]
     engine.close()
     assert not engine.is_alive
     assert "a tensor of another shape" in caplog.text
@@ -53,7 +53,7 @@ def test_an_engine_that_is_ended_tells_who_waits_and_who_comes_and_waits_for_nob
     engine.end("The other one is broken.")
     assert job.outcome == Failed("The other one is broken.", stopped=True)
     with pytest.raises(EngineClosed, match="The other one is broken"):
-        engine.reserve()
+        engine.reserve()[0]
     may_load.set()
     engine.close()
     assert model.batches == []
@@ -62,7 +62,7 @@ def test_an_engine_that_is_ended_tells_who_waits_and_who_comes_and_waits_for_nob
 def test_close_fails_everything_that_is_left(model):
     engine = Engine(model, max_batch_size=2)
     done, running, waiting = (engine.submit(ask(*asked)) for asked in [("a", 1), ("b",), ("c",)])
-    reserved = engine.reserve()
+    reserved = engine.reserve()[0]
     cancelled = engine.submit(ask("d"))
     engine.step()
     cancelled.cancel()
@@ -76,7 +76,7 @@ def test_close_fails_everything_that_is_left(model):
 
 
 def test_a_closed_engine_takes_nothing(engine, model):
-    reserved = engine.reserve()
+    reserved = engine.reserve()[0]
     engine.close()
     for refused in (
         engine.reserve,
@@ -92,14 +92,14 @@ def test_a_closed_engine_takes_nothing(engine, model):
 
 def test_a_closed_engine_is_closed_even_when_it_was_full(model):
     engine = Engine(model, max_jobs=1)
-    engine.reserve()
+    engine.reserve()[0]
     engine.close()
     with pytest.raises(EngineClosed):
-        engine.reserve()
+        engine.reserve()[0]
 
 
 def test_run_ends_after_the_step_in_which_the_engine_is_closed(engine, model):
-    job, reserved = engine.submit(ask("a", 1)), engine.reserve()
+    job, reserved = engine.submit(ask("a", 1)), engine.reserve()[0]
     model.on_stage = lambda stage, prompt: stage == "denoise" and engine.close()
     engine.run()
     assert model.batches == [["a"]]
@@ -111,7 +111,7 @@ def test_run_ends_after_the_step_in_which_the_engine_is_closed(engine, model):
 def test_nobody_is_left_waiting_when_the_engine_dies(model, stage):
     engine = Engine(model, max_batch_size=2)
     jobs = [engine.submit(ask(prompt, 2)) for prompt in "abc"]
-    jobs.append(engine.reserve())
+    jobs.append(engine.reserve()[0])
 
     def die(at, prompt):
         if (at, prompt) == (stage, "b"):
@@ -123,7 +123,7 @@ def test_nobody_is_left_waiting_when_the_engine_dies(model, stage):
     assert [job.outcome for job in jobs[1:]] == [Failed(STOPPING, stopped=True)] * 3
     assert jobs[0].is_finished
     with pytest.raises(EngineClosed):
-        engine.reserve()
+        engine.reserve()[0]
 
 
 def test_close_waits_for_the_step_in_progress_and_not_for_the_jobs(model):
@@ -154,7 +154,7 @@ def test_the_engine_works_on_a_thread_of_its_own_until_closed(model):
         jobs = [engine.submit(ask(prompt)) for prompt in "abc"]
         for job in jobs:
             assert isinstance(job.wait(SECONDS), Succeeded)
-        reserved = engine.reserve()
+        reserved = engine.reserve()[0]
     finally:
         engine.close()
     assert not engine.is_alive

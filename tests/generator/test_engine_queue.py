@@ -89,7 +89,7 @@ def test_a_job_cancelled_before_its_model_fails_counts_as_no_failure(engine, mod
 
 def test_as_many_jobs_as_max_jobs_are_taken_and_one_more_is_not(model):
     engine = Engine(model, max_batch_size=1, max_jobs=3)
-    engine.reserve()
+    engine.reserve()[0]
     engine.submit(ask("a"))
     engine.submit(ask("b"))
     for refused in (engine.reserve, lambda: engine.submit(ask("c"))):
@@ -101,7 +101,7 @@ def test_as_many_jobs_as_max_jobs_are_taken_and_one_more_is_not(model):
 
 def test_a_reserved_job_has_its_place_already(model):
     engine = Engine(model, max_jobs=1)
-    job = engine.reserve()
+    job = engine.reserve()[0]
     assert engine.submit(ask("a"), job) is job
     finish(engine)
     assert job.events[0] == Queued(job.request)
@@ -111,14 +111,14 @@ def test_a_reserved_job_has_its_place_already(model):
 @pytest.mark.parametrize("outcome", [Failed("There is no caption."), Cancelled()])
 def test_a_reserved_job_that_ends_before_it_is_submitted_frees_its_place(model, outcome):
     engine = Engine(model, max_jobs=1)
-    job = engine.reserve()
+    job = engine.reserve()[0]
     job.publish(outcome)
     assert engine.stats().jobs == 0
-    assert engine.reserve() is not job
+    assert engine.reserve()[0] is not job
 
 
 def test_to_submit_a_reserved_job_that_has_ended_is_harmless(engine, model):
-    job = engine.reserve()
+    job = engine.reserve()[0]
     job.cancel()
     assert engine.submit(ask("a"), job) is job
     finish(engine)
@@ -137,4 +137,4 @@ def test_every_outcome_frees_the_place(model):
     job = engine.submit(ask("cancelled while it runs"))
     engine.step()
     job.cancel()
-    engine.reserve()
+    engine.reserve()[0]

@@ -63,7 +63,7 @@ class Story:
 
     def reserve(self):
         if self.engine.stats().jobs < self.engine.max_jobs:
-            self.reserved.append(self.engine.reserve())
+            self.reserved.append(self.engine.reserve()[0])
 
     def end_reserved(self):
         if self.reserved:

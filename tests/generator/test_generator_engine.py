@@ -143,7 +143,7 @@ def test_stats_count_what_is_there_and_what_was(model):
     engine.submit(ask("a", 1))
     engine.submit(ask("fails in decode", 2))
     engine.submit(ask("c", 2))
-    engine.reserve()
+    engine.reserve()[0]
     assert engine.stats() == EngineStats(4, 3, 0, 0, 0, 0, 0)
     engine.step()
     assert engine.stats() == EngineStats(

@@ -9,7 +9,7 @@ import pytest
 from fakes import FAKE_INFO
 from PIL import Image
 
-from generator.job import Cancelled, Failed, Job, Progress, Queued, Succeeded
+from generator.job import Cancelled, Failed, Job, Previewed, Progress, Queued, Succeeded
 
 REQUEST = FAKE_INFO.request("a red house", seed=1)
 IMAGE = Image.new("RGB", (8, 8))
@@ -258,3 +258,32 @@ def test_wait_gives_up_after_its_timeout(job, timeout_seconds):
     with pytest.raises(TimeoutError, match=f"job {job.id} is still running"):
         job.wait(timeout_seconds)
     assert not job.is_finished
+
+
+def test_a_preview_replaces_the_one_before_and_each_is_told(job):
+    assert job.preview is None
+    first, second = Image.new("RGB", (1, 1)), Image.new("RGB", (2, 2))
+    assert job.publish_preview(1, first)
+    assert job.preview == (1, first)
+    assert job.publish_preview(3, second)
+    assert job.preview == (3, second)
+    assert job.events == (Previewed(1), Previewed(3))
+    assert job.status == "running"
+
+
+def test_after_the_outcome_the_preview_stays_as_it_was(job):
+    job.publish_preview(1, IMAGE)
+    job.cancel()
+    assert not job.publish_preview(2, Image.new("RGB", (1, 1)))
+    assert job.preview == (1, IMAGE)
+    assert job.events == (Previewed(1), Cancelled())
+
+
+def test_who_hears_of_a_preview_finds_it():
+    class HeardAtOnce(Job):
+        def publish(self, event):
+            told = super().publish(event)
+            assert self.preview == (event.step, IMAGE)
+            return told
+
+    assert HeardAtOnce().publish_preview(1, IMAGE)

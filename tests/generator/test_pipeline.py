@@ -8,7 +8,8 @@ from checkpoints import unchecked
 
 from generator.pipeline import read_model_info
 from models_cache.advice import CheckpointError
-from models_cache.catalog import Family
+from models_cache.catalog import DEMO_GENERATOR, Family
+from models_cache.store import Store
 
 pytestmark = pytest.mark.tiny
 
@@ -38,6 +39,16 @@ def test_sizes_and_the_scheduler_are_the_checkpoint_s_own(tmp_path):
 def test_an_unet_that_does_not_say_is_sdxl_s(tmp_path):
     folder = write_configs(tmp_path, {"sample_size": None}, VAE)
     assert read_model_info(unchecked(folder, Family.SDXL, name="base")).default_size == 1024
+
+
+def test_a_turbo_is_offered_in_shapes_of_its_own_size(tmp_path):
+    folder = write_configs(tmp_path, {"sample_size": 64}, VAE)
+    info = read_model_info(unchecked(folder, Family.SDXL, name="a turbo"))
+    assert info.nearest_size(300, 200) == (608, 416)
+
+
+def test_the_demo_is_offered_as_a_square_alone():
+    assert read_model_info(Store().locate(DEMO_GENERATOR)).sizes == ((128, 128),)
 
 
 def test_a_latent_consistency_unet_is_refused_in_words(tmp_path):

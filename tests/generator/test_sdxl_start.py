@@ -19,7 +19,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> StableDiffusionXLPipel
 def test_a_warm_up_that_fails_ends(pipeline, monkeypatch):
     """As a scheduler's error is returned, a loop that waits for the last step would never end."""
 
-    def fail(sample: Sample, noise_pred: torch.Tensor) -> None:
+    def fail(sample: Sample, *_: torch.Tensor) -> None:
         raise ValueError("a scheduler that cannot step")
 
     monkeypatch.setattr(Sample, "advance", fail)

@@ -41,3 +41,7 @@ def test_full_and_demo_each_hold_one_checkpoint_of_either_family():
         assert {checkpoint.family for checkpoint in checkpoints} == set(Family)
     assert all(checkpoint.is_demo for checkpoint in catalog.DEMO)
     assert not any(checkpoint.is_demo for checkpoint in catalog.FULL)
+
+
+def test_of_the_generators_the_demo_alone_is_for_squares_only():
+    assert [each for each in catalog.KNOWN if each.square_only] == [catalog.DEMO_GENERATOR]

@@ -106,7 +106,7 @@ def test_a_range_that_is_not_there_is_a_plain_416(patient):
 
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
-PARTS = ["", "/events", "/original.jpg", "/image.png", "/cancel", "/nothing"]
+PARTS = ["", "/events", "/original.jpg", "/preview.jpg", "/image.png", "/cancel", "/nothing"]
 NAMES = ["prompt", "negative_prompt", "seed", "width", "guidance_scale", "example", "image", "x"]
 ODD = [
     "",

@@ -149,7 +149,6 @@ NAMES = "use prompt, width, height, num_inference_steps, guidance_scale, seed, n
         ("guidance_scale=inf", "guidance_scale", f"{GUIDANCE}'inf'."),
         ("guidance_scale=-1", "guidance_scale", f"{GUIDANCE}-1.0."),
         ("guidance_scale=50.1", "guidance_scale", f"{GUIDANCE}50.1."),
-        ("guidance_scale=7,5", "guidance_scale", f"{GUIDANCE}'7,5'."),
         ("seed=-2", "seed", f"{SEED}-2."),
         ("seed=9223372036854775808", "seed", f"{SEED}9223372036854775808."),
         ("seed=true", "seed", f"{SEED}'true'."),
@@ -203,7 +202,7 @@ def test_no_browser_keeps_the_answer_or_asks_in_advance(client):
 
 def test_a_full_queue_is_a_429_that_says_when_to_come_back(patient, by_hand):
     for _ in range(by_hand.generator.max_jobs):
-        by_hand.generator.reserve()
+        by_hand.generator.reserve()[0]
     response = ask(patient, prompt="x")
     assert response.status_code == 429
     assert response.headers["Retry-After"] == "10"

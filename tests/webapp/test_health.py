@@ -69,8 +69,8 @@ def test_the_page_shows_how_far_the_loading_is_and_takes_pictures(client, loadin
 def test_nothing_of_loading_is_left_once_models_are_warm(client, loading, monkeypatch):
     monkeypatch.setattr(Engine, "is_ready", True)
     assert answers(client) == ((200, "ok"), (200, "ready"))
-    assert "loading" not in client.get("/").text
-    assert client.get("/loading").json == {"models": []}
+    assert "still loading" not in client.get("/").text
+    assert client.get("/loading").json == {"models": [], "state": "Ready"}
 
 
 def test_health_says_nothing_else_and_asks_nothing(client):

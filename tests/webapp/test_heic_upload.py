@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from webapp import pages
+from webapp import studio
 
 
 @pytest.mark.parametrize("is_installed", [True, False])
 def test_the_form_offers_heic_where_it_is_read(client, monkeypatch, is_installed):
     """An iPhone sends a JPEG instead where HEIC is not offered."""
-    monkeypatch.setattr(pages, "open_heif", object() if is_installed else None)
+    monkeypatch.setattr(studio, "open_heif", object() if is_installed else None)
     page = client.get("/").text
     accept = re.search('accept="([^"]*)"', page)[1].split(",")
     assert ("image/heic" in accept) is is_installed

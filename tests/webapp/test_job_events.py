@@ -6,11 +6,14 @@ from dataclasses import replace
 from threading import BoundedSemaphore
 
 import pytest
+from fakes import FakeSDXL
 from web_client import CAPTION, SECONDS, alert, job_of, upload
 
+from generator.engine import Engine
 from generator.job import Failed, Job, Queued
 from webapp import create_app
 from webapp.captioning import Captioned, Captioning
+from webapp.job_store import Original
 from webapp.jobs import format_events
 from webapp.settings import Settings
 
@@ -31,6 +34,8 @@ def test_the_events_tell_everything_from_the_first_to_the_outcome(patient, finis
     assert response.headers["Cache-Control"] == "no-cache"
     events = read_events(response)
     assert [number for number, _, _ in events] == list(range(9))
+    for _, _, data in events:
+        assert data.pop("seconds", 1) == 1  # what fakes take
     assert [(name, data) for _, name, data in events] == [
         ("captioning", {"status": "captioning"}),
         ("captioned", {"status": "queued", "caption": CAPTION}),
@@ -90,16 +95,16 @@ def test_a_last_event_that_is_none_of_ours_means_from_the_first(patient, finishe
     assert len(read_events(response)) == 9
 
 
-def test_a_quiet_job_sends_a_sign_of_life_that_is_no_event():
-    class Quiet:
+def test_a_quiet_job_sends_a_sign_of_life_without_a_number():
+    class Quiet(Job):
         def follow(self, start, patience_seconds):
             assert patience_seconds
             yield None
             yield Captioning()
 
-    first, quiet, event = format_events(Quiet(), 3)
+    first, quiet, event = format_events(Engine(FakeSDXL()), Quiet(), 3)
     assert first.startswith(":")
-    assert quiet.startswith(":")
+    assert quiet == "event: alive\ndata: {}\n\n"
     assert event.startswith("id: 3\nevent: captioning\n")
 
 
@@ -107,7 +112,7 @@ def test_no_text_can_end_an_event_early():
     job = Job()
     job.publish(Captioned("a\n\nid: 99\r\revent: failed\u2028\ud800"))
     job.publish(Failed("x"))
-    for event in list(format_events(job, 0))[1:]:
+    for event in list(format_events(Engine(FakeSDXL()), job, 0))[1:]:
         assert event.count("\n") == 4
         assert event.isascii()
         assert "\r" not in event
@@ -135,7 +140,7 @@ def test_who_follows_a_job_that_is_forgotten_meanwhile_sees_its_end(patient, by_
     stream = iter(patient.get(f"/jobs/{job.id}/events").response)
     assert b"captioning" in next(stream) + next(stream)
     job.cancel()
-    by_hand.jobs.add(Job(), b"")
+    by_hand.jobs.add([Job()], Original(b"", (1, 1)))
     assert b"cancelled" in next(stream)
 
 

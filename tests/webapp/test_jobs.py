@@ -13,13 +13,13 @@ import generator.engine
 from generator.job import Failed, Job
 from generator.png import read_parameters
 from webapp import create_app
-from webapp.job_store import JobStore
-from webapp.jobs import format_job
+from webapp.job_store import Entry, JobStore, Original
 from webapp.services import Services
 from webapp.settings import Settings
+from webapp.studio import format_job
 
 UNKNOWN = "This job is not known: old ones are forgotten, and a restart forgets all."
-PARTS = ["", "/events", "/original.jpg", "/image.png"]
+PARTS = ["", "/events", "/original.jpg", "/preview.jpg", "/image.png"]
 TRICKS = [
     "..",
     "%2e%2e",
@@ -64,7 +64,7 @@ def test_a_job_that_ends_while_it_is_read_is_told_whole():
             self.publish(Failed("just now"))
             return super().request
 
-    told = format_job(Hasty())
+    told = format_job(Entry(Hasty(), Original(b"", (1, 1))))
     assert (told["status"] == "failed") == (told["error"] is not None)
 
 
@@ -97,7 +97,7 @@ def test_a_page_that_changes_is_not_kept(patient, job):
 def test_the_image_carries_its_parameters(patient, finished):
     response = patient.get(f"/jobs/{finished.id}/image.png")
     assert response.mimetype == "image/png"
-    assert response.headers["Content-Disposition"] == 'inline; filename="lookalike-7.png"'
+    assert response.headers["Content-Disposition"] == 'inline; filename="a-picture-of-20x10-7.png"'
     assert "immutable" in response.headers["Cache-Control"]
     image = Image.open(BytesIO(response.data))
     image.load()

@@ -52,7 +52,9 @@ def test_what_is_no_number_for_a_field_is_refused_in_its_words(
     for response in (by_query, by_form):
         assert (response.status_code, response.json["field"]) == (400, field)
         assert sentence in response.json["error"]
-    assert by_query.json == by_form.json
+    said = by_form.json
+    said.pop("problems", None)  # for the page's fields
+    assert by_query.json == said
     assert by_hand.generator.stats().jobs == 0
 
 

@@ -119,9 +119,9 @@ def test_a_wrong_value_is_told_by_its_fields_label_and_what_was_typed_stays(
     typed = {"negative_prompt": 'a "frame"', "seed": "7", field: text}
     response = upload(patient, **typed)
     assert_form_again(response, 400, sentence)
-    assert f"<label>{sentence.split()[0]}\n" in response.text
+    assert f'<label class="field">{sentence.split()[0]}\n' in response.text
     assert {name: value_of(response, name) for name in typed} == typed
-    assert "<details open>" in response.text
+    assert '<details class="options-fold" open>' in response.text
     assert_no_job(by_hand)
 
 
@@ -136,7 +136,7 @@ def test_what_was_typed_is_escaped(patient):
 
 def test_a_full_queue_says_when_to_come_back_and_keeps_what_was_typed(patient, by_hand):
     for _ in range(by_hand.generator.max_jobs):
-        by_hand.generator.reserve()
+        by_hand.generator.reserve()[0]
     response = upload(patient, seed="7")
     assert_form_again(response, 429, "The queue is full: try again in 10 seconds.")
     assert response.headers["Retry-After"] == "10"

@@ -86,7 +86,22 @@ def test_numbers_are_read(name, text, number):
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize(
     "text",
-    ["", ".", "-", "-.", "abc", "1e400", "1e", ".e1", "７.５", "nan", "inf", "7,5", "1_0", "0x1p3"]
+    [
+        "",
+        ".",
+        "-",
+        "-.",
+        "abc",
+        "1e400",
+        "1e",
+        ".e1",
+        "７.５",
+        "nan",
+        "inf",
+        "7,5,1",
+        "1_0",
+        "0x1p3",
+    ]
     + ["+-5", "infinity", "9" * 400],
     ids=lambda text: text[:24],
 )
@@ -109,3 +124,8 @@ def test_prompts_are_never_taken_for_numbers():
 def test_a_blank_field_of_a_form_is_no_parameter():
     fields = {"seed": "", "negative_prompt": "  ", "guidance_scale": "\t\n", "width": " 64 "}
     assert drop_blanks(fields) == {"width": " 64 "}
+
+
+def test_a_decimal_comma_is_read_as_people_write_it():
+    assert parse_parameters({"guidance_scale": "7,5"}) == {"guidance_scale": 7.5}
+    assert parse_parameters({"seed": "7,5"}) == {"seed": "7,5"}

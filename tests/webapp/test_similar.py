@@ -10,11 +10,12 @@ import captioner.engine
 import generator.engine
 from generator.engine import MODEL_FAILED, QueueFull
 from generator.job import Cancelled, Failed, Progress, Queued, Succeeded
-from generator.request import MAX_PROMPT_CHARACTERS, InvalidRequest
+from generator.request import MAX_PROMPT_CHARACTERS
 from models_cache.runtime.model_thread import STOPPING, EngineClosed
 from webapp import similar
 from webapp.captioning import Captioned, Captioning, caption_of
 from webapp.job_store import JobStore
+from webapp.order import parse_order
 from webapp.services import Services
 
 CAPTION = "a picture of 20x10"
@@ -35,10 +36,28 @@ def picture(color="green"):
     return Image.new("RGB", (20, 10), color)
 
 
-def over(blip):
+def over(blip, max_jobs=1):
     return Services(
-        captioner.engine.Engine(blip), generator.engine.Engine(FakeSDXL(), max_jobs=1), JobStore()
+        captioner.engine.Engine(blip),
+        generator.engine.Engine(FakeSDXL(), max_jobs=max_jobs),
+        JobStore(),
     )
+
+
+def start(services, image=None, **fields):
+    """The jobs that a form with these fields starts."""
+    image = image or picture()
+    order = parse_order(fields, services.generator.info, image.size, old_seed=0)
+    return similar.start(services, image, order)
+
+
+def start_one(services, image=None, **fields):
+    [job] = start(services, image, **fields)
+    return job
+
+
+def start_four(services, image=None, **fields):
+    return start(services, image, images="4", **fields)
 
 
 def finish(services):
@@ -52,7 +71,7 @@ def assert_has_room(services):
 
 
 def test_a_picture_becomes_a_caption_and_the_caption_an_image(by_hand):
-    job = similar.start(by_hand, picture(), {})
+    job = start_one(by_hand)
     assert job.events == (Captioning(),)
     by_hand.captioner.step()
     assert job.events[1:] == (Captioned(CAPTION), Queued(job.request))
@@ -71,40 +90,21 @@ def test_parameters_reach_the_request(by_hand):
         "width": 32,
         "height": 48,
     }
-    job = similar.start(by_hand, picture(), parameters)
+    job = start_one(by_hand, **{name: str(value) for name, value in parameters.items()})
     by_hand.captioner.step()
     assert {name: getattr(job.request, name) for name in parameters} == parameters
 
 
-def test_a_wrong_parameter_is_refused_before_anything_begins(by_hand):
-    for parameters in (
-        {"width": 63},
-        {"seed": "x"},
-        {"colour": "red"},
-        {"negative_prompt": "x" * 3000},
-    ):
-        with pytest.raises(InvalidRequest) as refused:
-            similar.start(by_hand, picture(), parameters)
-        assert refused.value.field in parameters
-    assert_has_room(by_hand)
-
-
-def test_the_prompt_is_the_captions_and_nobody_elses(by_hand):
-    with pytest.raises(InvalidRequest, match="caption") as refused:
-        similar.start(by_hand, picture(), {"prompt": "a cat"})
-    assert refused.value.field == "prompt"
-
-
 def test_a_full_queue_refuses_the_picture_before_it_is_captioned(by_hand):
-    jobs = [similar.start(by_hand, picture(), {}) for _ in range(by_hand.generator.max_jobs)]
+    jobs = [start_one(by_hand) for _ in range(by_hand.generator.max_jobs)]
     with pytest.raises(QueueFull):
-        similar.start(by_hand, picture(), {})
+        start_one(by_hand)
     by_hand.captioner.step()
     assert by_hand.captioner.model.batches == [len(jobs)]
 
 
 def test_who_has_a_place_keeps_it_however_full_the_queue_is_by_the_time_of_the_caption(by_hand):
-    job = similar.start(by_hand, picture(), {})
+    job = start_one(by_hand)
     for _ in range(by_hand.generator.max_jobs - 1):
         by_hand.generator.reserve()
     with pytest.raises(QueueFull):
@@ -116,8 +116,8 @@ def test_who_has_a_place_keeps_it_however_full_the_queue_is_by_the_time_of_the_c
 
 def test_a_picture_that_the_captioner_fails_on_fails_alone(by_hand, caplog):
     caplog.set_level(logging.CRITICAL, "captioner")
-    poisoned = similar.start(by_hand, picture(FakeBlip.poison), {})
-    job = similar.start(by_hand, picture(), {})
+    poisoned = start_one(by_hand, picture(FakeBlip.poison))
+    job = start_one(by_hand)
     by_hand.captioner.step()
     assert poisoned.outcome == Failed(similar.CAPTION_FAILED)
     assert caption_of(poisoned) is None
@@ -131,7 +131,7 @@ def test_a_caption_that_finds_no_memory_says_so(by_hand, monkeypatch):
         raise MemoryError("CUDA out of memory")
 
     monkeypatch.setattr(by_hand.captioner.model, "caption_batch", run_out)
-    job = similar.start(by_hand, picture(), {})
+    job = start_one(by_hand)
     by_hand.captioner.step()
     assert job.outcome == Failed(similar.NO_ROOM)
     assert_has_room(by_hand)
@@ -140,16 +140,16 @@ def test_a_caption_that_finds_no_memory_says_so(by_hand, monkeypatch):
 @pytest.mark.parametrize("caption", ["", " \n"])
 def test_a_picture_without_a_caption_fails(caption):
     services = over(Captioner(caption))
-    job = similar.start(services, picture(), {})
+    job = start_one(services)
     services.captioner.step()
     assert job.outcome == Failed(similar.NO_CAPTION)
     assert_has_room(services)
 
 
-@pytest.mark.parametrize("caption", ["word " * MAX_PROMPT_CHARACTERS, "half a pair: \ud800"])
+@pytest.mark.parametrize("caption", ["x" * (MAX_PROMPT_CHARACTERS + 1), "half a pair: \ud800"])
 def test_a_caption_that_is_no_prompt_fails_the_job_and_frees_its_place(caption):
     services = over(Captioner(caption))
-    job = similar.start(services, picture(), {})
+    job = start_one(services)
     services.captioner.step()
     assert job.outcome == Failed(similar.CAPTION_FAILED)
     assert_has_room(services)
@@ -157,14 +157,14 @@ def test_a_caption_that_is_no_prompt_fails_the_job_and_frees_its_place(caption):
 
 def test_a_caption_of_the_longest_prompt_is_one():
     services = over(Captioner("x" * MAX_PROMPT_CHARACTERS))
-    job = similar.start(services, picture(), {})
+    job = start_one(services)
     services.captioner.step()
     assert job.status == "queued"
 
 
 def test_a_generator_that_fails_fails_the_job():
     services = over(Captioner("fails in denoise"))
-    job = similar.start(services, picture(), {})
+    job = start_one(services)
     services.captioner.step()
     finish(services)
     assert job.outcome == Failed(MODEL_FAILED)
@@ -172,7 +172,7 @@ def test_a_generator_that_fails_fails_the_job():
 
 
 def test_a_job_cancelled_before_its_caption_is_never_captioned(by_hand):
-    job = similar.start(by_hand, picture(), {})
+    job = start_one(by_hand)
     assert job.cancel()
     by_hand.captioner.step()
     assert by_hand.captioner.model.batches == []
@@ -187,7 +187,7 @@ def test_a_job_cancelled_while_it_is_captioned_is_never_painted():
             return super().caption_batch(requests)
 
     services = over(CancelsMeanwhile())
-    job = similar.start(services, picture(), {})
+    job = start_one(services)
     services.captioner.step()
     assert job.events == (Captioning(), Cancelled())
     assert services.generator.stats().waiting == 0
@@ -195,7 +195,7 @@ def test_a_job_cancelled_while_it_is_captioned_is_never_painted():
 
 
 def test_a_job_cancelled_between_two_steps_makes_no_more(by_hand):
-    job = similar.start(by_hand, picture(), {})
+    job = start_one(by_hand)
     by_hand.captioner.step()
     by_hand.generator.step()
     job.cancel()
@@ -207,26 +207,26 @@ def test_a_job_cancelled_between_two_steps_makes_no_more(by_hand):
 def test_a_closed_captioner_turns_the_picture_away_and_holds_no_place(by_hand):
     by_hand.captioner.close()
     with pytest.raises(captioner.engine.EngineClosed):
-        similar.start(by_hand, picture(), {})
+        start_one(by_hand)
     assert_has_room(by_hand)
 
 
 def test_a_closed_generator_turns_the_picture_away_before_it_is_captioned(by_hand):
     by_hand.generator.close()
     with pytest.raises(EngineClosed):
-        similar.start(by_hand, picture(), {})
+        start_one(by_hand)
     by_hand.captioner.step()
     assert by_hand.captioner.model.batches == []
 
 
 def test_a_captioner_that_closes_meanwhile_says_so_and_not_that_the_picture_is_bad(by_hand):
-    job = similar.start(by_hand, picture(), {})
+    job = start_one(by_hand)
     by_hand.captioner.close()
     assert job.outcome == Failed(STOPPING, stopped=True)
 
 
 def test_a_generator_that_closes_meanwhile_fails_the_job_and_the_caption_is_not_made(by_hand):
-    job = similar.start(by_hand, picture(), {})
+    job = start_one(by_hand)
     by_hand.generator.close()
     by_hand.captioner.step()
     assert job.outcome == Failed(STOPPING, stopped=True)
@@ -234,6 +234,67 @@ def test_a_generator_that_closes_meanwhile_fails_the_job_and_the_caption_is_not_
 
 
 def test_with_threads_all_of_it_happens_by_itself(services):
-    jobs = [similar.start(services, picture(), {"seed": seed}) for seed in range(4)]
+    jobs = [start_one(services, seed=str(seed)) for seed in range(4)]
     outcomes = [job.wait(10) for job in jobs]
     assert [outcome.image.getpixel((0, 0))[0] for outcome in outcomes] == [0, 1, 2, 3]
+
+
+# Several images in one go
+
+
+def test_several_images_share_one_caption_and_their_seeds_count_up(by_hand):
+    jobs = start_four(by_hand, seed="7")
+    assert [job.events for job in jobs] == [(Captioning(),)] * 4
+    by_hand.captioner.step()
+    assert by_hand.captioner.model.batches == [1]
+    assert {caption_of(job) for job in jobs} == {CAPTION}
+    assert [(job.request.prompt, job.request.seed) for job in jobs] == [
+        (CAPTION, seed) for seed in (7, 8, 9, 10)
+    ]
+    finish(by_hand)
+    assert [job.outcome.image.getpixel((0, 0))[0] for job in jobs] == [7, 8, 9, 10]
+    assert_has_room(by_hand)
+
+
+def test_several_images_get_all_their_places_or_none(by_hand):
+    assert by_hand.generator.max_jobs == 4
+    start_one(by_hand)
+    with pytest.raises(QueueFull):
+        start_four(by_hand)
+    assert by_hand.generator.stats().jobs == 1
+    by_hand.captioner.step()
+    assert by_hand.captioner.model.batches == [1]  # nothing was left of those that were refused
+    assert len(start(by_hand, images="2")) == 2
+
+
+def test_one_of_several_that_is_cancelled_leaves_the_others(by_hand):
+    first, *others = start_four(by_hand)
+    first.cancel()
+    by_hand.captioner.step()
+    finish(by_hand)
+    assert first.events == (Captioning(), Cancelled())
+    assert all(isinstance(job.outcome, Succeeded) for job in others)
+    assert_has_room(by_hand)
+
+
+def test_when_all_of_several_are_cancelled_their_caption_is_not_made(by_hand):
+    for job in start_four(by_hand):
+        job.cancel()
+    by_hand.captioner.step()
+    assert by_hand.captioner.model.batches == []
+    assert_has_room(by_hand)
+
+
+@pytest.mark.parametrize("captioner", ["fails", "has no words", "closes"])
+def test_without_a_caption_all_of_several_fail_alike(caplog, captioner):
+    caplog.set_level(logging.CRITICAL, "captioner")
+    services = over(Captioner("") if captioner == "has no words" else FakeBlip(), max_jobs=4)
+    jobs = start_four(services, picture(FakeBlip.poison))
+    services.captioner.close() if captioner == "closes" else services.captioner.step()
+    failure = {
+        "fails": Failed(similar.CAPTION_FAILED),
+        "has no words": Failed(similar.NO_CAPTION),
+        "closes": Failed(STOPPING, stopped=True),
+    }
+    assert [job.outcome for job in jobs] == [failure[captioner]] * 4
+    assert_has_room(services)

@@ -1,0 +1,42 @@
+"""``/about`` and ``/api``: what runs here, and how programs call it."""
+
+from dataclasses import replace
+
+import pytest
+
+from webapp import create_app
+from webapp.services import ModelCard
+from webapp.settings import Settings
+
+CARD = ModelCard("captioner", "a captioner of ours", "cuda:0", "BSD-3-Clause")
+
+
+@pytest.fixture
+def told(by_hand):
+    app = create_app(Settings(max_upload_mb=7), replace(by_hand, models=[CARD]))
+    app.config["API_PORT"] = 5000
+    return app.test_client()
+
+
+def test_about_names_the_models_their_device_and_licence_and_what_is_kept(told):
+    page = told.get("/about").text
+    assert "Captioner: a captioner of ours, on cuda:0. Licence: BSD-3-Clause." in page
+    assert "the last 200 of all visitors, up to" in page
+    assert "512 MB" in page
+    assert "A picture may have 7 MB" in page
+    assert "answers for its images" in page
+    assert "scripts/download_models" not in page
+
+
+def test_about_the_demo_models_says_how_to_load_the_full_ones(client):
+    page = client.get("/about").text
+    assert "They know drawn scenes, not photos" in page
+    assert "<code>scripts/download_models</code>" in page
+
+
+def test_on_the_api_s_own_port_the_first_page_says_how_to_call_it(told):
+    on_api_port = told.get("/", base_url="http://localhost:5000").text
+    assert "curl -G http://localhost:5000/generate-image" in on_api_port
+    assert 'type="file"' not in on_api_port
+    assert 'type="file"' in told.get("/", base_url="http://localhost:8000").text
+    assert told.get("/api").text.count("<h1>The image API</h1>") == 1

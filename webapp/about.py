@@ -1,0 +1,30 @@
+"""``/about``: what runs here and what it keeps. ``/api``: how programs call it."""
+
+from flask import Blueprint, current_app, render_template, request
+
+from webapp.services import services
+
+bp = Blueprint("about", __name__)
+
+
+@bp.get("/about")
+def about() -> str:
+    return render_template(
+        "about.html",
+        models=services().models,
+        info=services().generator.info,
+        jobs=services().jobs,
+        knows_photos=services().knows_photos,
+    )
+
+
+@bp.get("/api")
+def api() -> str:
+    return render_template(
+        "api.html", info=services().generator.info, url=f"{request.host_url}generate-image"
+    )
+
+
+def is_api_port() -> bool:
+    """Whether the request came to the image API's port."""
+    return request.environ.get("SERVER_PORT") == str(current_app.config["API_PORT"])

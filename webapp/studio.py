@@ -1,0 +1,143 @@
+"""The page: one grid for every state of a job, drawn by the server."""
+
+from collections.abc import Mapping, Sequence
+
+from flask import render_template, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from captioner.heif import open_heif
+from captioner.request import MAX_BEAMS, MAX_NEW_TOKENS
+from generator.job import Failed, Job, Succeeded
+from generator.pace import Outlook
+from webapp import examples, mine
+from webapp.captioning import caption_of
+from webapp.job_store import Entry
+from webapp.order import COUNTS, LIKE_YOURS, SHAPES
+from webapp.services import services
+
+# What the page calls the fields of its form.
+LABELS = {
+    "prompt": "In words",
+    "images": "How many",
+    "shape": "Shape",
+    "negative_prompt": "Avoid",
+    "num_inference_steps": "Steps",
+    "guidance_scale": "Guidance",
+    "seed": "Seed",
+    "prefix": "Words begin with",
+    "max_new_tokens": "Longest words",
+    "num_beams": "Beams",
+}
+WAITING = ("queued", "captioning", "running")
+
+
+def empty(error: str | None = None, problems: Mapping[str, str] | None = None) -> str:
+    """The page before a picture is sent, or after one was refused."""
+    return _render(None, error, problems or {})
+
+
+def of_job(
+    entry: Entry, error: str | None = None, problems: Mapping[str, str] | None = None
+) -> str:
+    return _render(entry, error, problems or {})
+
+
+def format_job(entry: Entry) -> dict[str, object]:
+    """A job as JSON tells it, and as the page shows it."""
+    job = entry.job
+    status = job.status  # read first: the events that it implies are there by now
+    progress, outcome, generation = job.progress, job.outcome, job.request
+    outlook = _outlook(job)
+    return {
+        "id": job.id,
+        "status": status,
+        "caption": caption_of(job),
+        "prompt": generation and generation.prompt,
+        "negative_prompt": generation and generation.negative_prompt,
+        "seed": generation and generation.seed,
+        "width": generation and generation.width,
+        "height": generation and generation.height,
+        "guidance_scale": generation and generation.guidance_scale,
+        "step": progress.step if progress else 0,
+        "num_steps": progress.num_steps if progress else None,
+        "num_inference_steps": generation and generation.num_inference_steps,
+        "before": outlook.before,
+        "seconds": outlook.seconds,
+        "siblings": list(entry.siblings),
+        "unseen_words": list(outcome.unseen_words) if isinstance(outcome, Succeeded) else [],
+        "error": outcome.error if isinstance(outcome, Failed) else None,
+    }
+
+
+def _outlook(job: Job) -> Outlook:
+    return Outlook(0, None) if job.is_finished else services().generator.outlook(job)
+
+
+def server_state() -> str:
+    """The header's words for how the server is."""
+    if loading := services().unfinished_loading:
+        total = sum(each.total_bytes for each in loading)
+        loaded = sum(each.loaded_bytes for each in loading)
+        return f"Loading {100 * loaded // total if total else 0} %"
+    own = mine.entries(request, services().jobs)
+    others = services().generator.stats().jobs - sum(not each.job.is_finished for each in own)
+    return f"{others} before you" if others > 0 else "Ready"
+
+
+def _render(entry: Entry | None, error: str | None, problems: Mapping[str, str]) -> str:
+    view = format_job(entry) if entry else None
+    strip, siblings = mine.entries(request, services().jobs), _siblings(entry)
+    return render_template(
+        "studio.html",
+        entry=entry,
+        view=view,
+        state=_state(view),
+        siblings=siblings,
+        pending=any(not each.job.is_finished for each in siblings),
+        error=error,
+        problems=problems,
+        fields=_typed_fields(),
+        labels=LABELS,
+        choices={"images": COUNTS, "shape": _shapes()},
+        limits={"max_new_tokens": MAX_NEW_TOKENS, "num_beams": MAX_BEAMS},
+        info=services().generator.info,
+        loadings=services().unfinished_loading,
+        server_state=server_state(),
+        preview_step=entry.job.preview[0] if entry and entry.job.preview else None,
+        knows_photos=services().knows_photos,
+        is_guess=entry is not None and _is_guess(entry),
+        examples=[] if services().knows_photos else examples.names(),
+        strip=strip,
+        reads_heic=open_heif is not None,
+    )
+
+
+def _state(view: Mapping[str, object] | None) -> str:
+    if view is None:
+        return "empty"
+    if view["status"] in WAITING:
+        return "working"
+    return "done" if view["status"] == "succeeded" else "failed"
+
+
+def _is_guess(entry: Entry) -> bool:
+    """Whether the words are a guess: the demo models know no pictures but their own scenes."""
+    return not services().knows_photos and not entry.original.is_example
+
+
+def _siblings(entry: Entry | None) -> Sequence[Entry]:
+    known = services().jobs.known(entry.siblings) if entry else []
+    return known if len(known) > 1 else []
+
+
+def _shapes() -> Sequence[str]:
+    """A checkpoint that draws squares alone offers no choice."""
+    return SHAPES if len(services().generator.info.sizes) > 1 else (LIKE_YOURS,)
+
+
+def _typed_fields() -> Mapping[str, str]:
+    """The fields as typed; none if the form is too large to be read."""
+    try:
+        return request.form
+    except RequestEntityTooLarge:
+        return {}
