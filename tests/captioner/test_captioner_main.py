@@ -44,12 +44,12 @@ def test_a_name_that_is_no_text_is_printed_as_it_is(tmp_path: Path):
     assert done.returncode == 1
 
 
-def test_a_folder_has_its_reason_and_the_rest_its_captions(tmp_path: Path):
+def test_a_folder_has_its_reason_and_the_rest_its_captions(tmp_path: Path, capsys):
     house = EXAMPLES / "a-red-house-by-the-sea.png"
-    done = run(tmp_path, house)
-    assert f"{tmp_path}: Is a directory" in done.stderr
-    assert done.stdout == f"{house}: a red house by the sea\n"
-    assert done.returncode == 1
+    assert main(["--models", "demo", str(tmp_path), str(house)]) == 1
+    told = capsys.readouterr()
+    assert f"{tmp_path}: Is a directory" in told.err
+    assert told.out == f"{house}: a red house by the sea\n"
 
 
 def test_a_reader_that_leaves_ends_it_quietly():

@@ -36,7 +36,7 @@ def test_a_prompt_becomes_a_file_that_carries_its_parameters(tmp_path: Path):
 
 def test_a_file_is_what_its_name_says(tmp_path: Path):
     file = tmp_path / "out.jpg"
-    assert run("a red house by the sea", "-o", file, *STEPS).returncode == 0
+    assert main(["--models", "demo", "a red house by the sea", "-o", str(file), *STEPS]) == 0
     with Image.open(file) as image:
         assert image.format == "JPEG"
     assert [path.name for path in tmp_path.iterdir()] == ["out.jpg"]
@@ -51,10 +51,10 @@ def test_standard_output_gets_the_image_alone():
     assert b"-: 128x128, seed " in done.stderr
 
 
-def test_words_that_were_not_read_are_named(tmp_path: Path):
-    prompt = "a red house " * 10 + "by the sea"
-    done = run(prompt, "-o", tmp_path / "out.png", *STEPS)
-    assert "unseen were 'by the sea'" in done.stdout
+def test_words_that_were_not_read_are_named(tmp_path: Path, capsys):
+    prompt, file = "a red house " * 10 + "by the sea", str(tmp_path / "out.png")
+    assert main(["--models", "demo", prompt, "-o", file, *STEPS]) == 0
+    assert "unseen were 'by the sea'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ The bounds are below the models' figures by what a sample so small may miss, and
 broken pipeline reaches.
 """
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from captioner.blip import Blip
 from captioner.images import read_image
 from generator.sdxl import SDXL
 from models_cache.catalog import DEMO_CAPTIONER, DEMO_GENERATOR
+from models_cache.runtime.device import usable_cores
 from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
 from scripts.demo_models.evaluate import (
@@ -33,6 +36,15 @@ SCENES = held_out_scenes(20, seed=1)
 BOUND = 0.7  # of the sample's images
 BROKEN_BOUND = 0.45
 GUIDED_BOUND = 0.81
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _all_cores() -> Iterator[None]:
+    """These models are worth more than the one thread that the tiny ones leave."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(usable_cores())
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
