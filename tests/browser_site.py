@@ -26,6 +26,9 @@ PHONE = {"width": 390, "height": 844}
 SMALL_PHONE = {"width": 320, "height": 568}
 SECONDS = 10
 CAPTION = "a picture of 40x30"
+# What the console says once a server stops: no connection, or 503 for a request that the stop cut,
+# such as the header's own look at how the server is.
+STOPPED = ["net::ERR_", "503"]
 # A painter of photos, which offers the sizes of SDXL.
 PHOTO_INFO = replace(
     FAKE_INFO,

@@ -1,7 +1,7 @@
 """The line to the server falls silent, or dies."""
 
 import pytest
-from browser_site import CAPTION, Site, picture, start
+from browser_site import CAPTION, STOPPED, Site, picture, start
 from playwright.sync_api import Page, expect
 
 import webapp.jobs
@@ -50,7 +50,7 @@ def test_a_line_that_is_merely_quiet_is_not_called_lost(
 def test_a_server_that_dies_is_said_and_the_page_goes_on_when_it_is_back(
     page: Page, site: Site, told_errors: list[str]
 ):
-    told_errors.append("net::ERR_")
+    told_errors += STOPPED
     site.gate.close()
     page.clock.install()
     start(page, site)
@@ -70,7 +70,7 @@ def test_a_server_that_dies_is_said_and_the_page_goes_on_when_it_is_back(
 def test_a_server_that_dies_between_four_images_is_said_and_the_rest_comes_when_it_is_back(
     page: Page, site: Site, told_errors: list[str]
 ):
-    told_errors.append("net::ERR_")
+    told_errors += STOPPED
     page.clock.install()
     page.goto(site.url)
     page.click("text=Options")

@@ -4,6 +4,7 @@ import pytest
 from browser_site import (
     CAPTION,
     NO_PICTURE,
+    STOPPED,
     File,
     Site,
     choose,
@@ -155,7 +156,7 @@ def test_a_picture_that_the_server_refuses_is_said_and_the_page_stays(
 def test_a_server_that_does_not_answer_is_said_and_the_picture_can_be_sent_again(
     page: Page, site: Site, told_errors: list[str]
 ):
-    told_errors.append("net::ERR_")
+    told_errors += STOPPED
     page.goto(site.url)
     site.stop()
     page.set_input_files("#image", picture())
