@@ -16,7 +16,7 @@ from browser_site import (
     start,
     wait_for,
 )
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 pytestmark = pytest.mark.browser
 
@@ -167,18 +167,22 @@ def test_a_server_that_does_not_answer_is_said_and_the_picture_can_be_sent_again
     assert len(site.jobs) == 1
 
 
-def test_three_presses_of_a_sample_on_a_slow_line_are_one_job(page: Page, site: Site):
-    page.goto(site.url)
-    held = hold(page, lambda request: request.method == "POST")
-    press = presser(page, page.get_by_role("button", name="a red house by the sea"))
-    for _ in range(3):
-        press()
+def _are_one_job(page: Page, site: Site, held: list[Route]) -> None:
     wait_for(page, lambda: held)
     page.wait_for_timeout(100)
     assert len(held) == 1
     held[0].continue_()
     expect(page.locator("img.result")).to_be_visible()
     assert len(site.jobs) == 1
+
+
+def test_three_presses_of_a_sample_on_a_slow_line_are_one_job(page: Page, site: Site):
+    page.goto(site.url)
+    held = hold(page, lambda request: request.method == "POST")
+    press = presser(page, page.get_by_role("button", name="a red house by the sea"))
+    for _ in range(3):
+        press()
+    _are_one_job(page, site, held)
 
 
 def test_pictures_that_are_handed_over_while_one_is_sent_are_one_job(page: Page, site: Site):
@@ -186,12 +190,7 @@ def test_pictures_that_are_handed_over_while_one_is_sent_are_one_job(page: Page,
     held = hold(page, lambda request: request.method == "POST")
     for _ in range(3):
         hand_over(page, "drop", [picture()])
-    wait_for(page, lambda: held)
-    page.wait_for_timeout(100)
-    assert len(held) == 1
-    held[0].continue_()
-    expect(page.locator("img.result")).to_be_visible()
-    assert len(site.jobs) == 1
+    _are_one_job(page, site, held)
 
 
 def test_a_bar_shows_how_much_of_an_upload_is_sent(page: Page, site: Site):
