@@ -119,6 +119,11 @@ class Engine(ModelThread[Model]):
             seconds = self._pace.seconds_until_done(line, left, self._forward_limit.samples)
         return Outlook(before, seconds)
 
+    @property
+    def seconds_a_step(self) -> float | None:
+        """Of the last batches; None before the first."""
+        return self._pace.seconds_a_turn
+
     def stats(self) -> EngineStats:
         with self._changed:
             self._drop_finished()

@@ -26,30 +26,30 @@ class Pace:
     The time for admitting and decoding counts in the turn that it was measured with.
     """
 
-    _seconds_a_turn: float | None = None
+    seconds_a_turn: float | None = None
 
     def took(self, seconds: float) -> None:
         """Takes note of one turn."""
-        before = seconds if self._seconds_a_turn is None else self._seconds_a_turn
-        self._seconds_a_turn = before + NEWEST_SHARE * (seconds - before)
+        before = seconds if self.seconds_a_turn is None else self.seconds_a_turn
+        self.seconds_a_turn = before + NEWEST_SHARE * (seconds - before)
 
     def seconds_until_done(
         self, line: Sequence[Ahead], steps_left: int | None, samples_a_turn: int
     ) -> int | None:
         """For one of ``line`` that has ``steps_left``; with None, for the last of the line."""
-        if self._seconds_a_turn is None:
+        if self.seconds_a_turn is None:
             return None
         if steps_left is None:
             turns = math.ceil(sum(steps for _, steps in line) / samples_a_turn)
         else:
             turns = turns_in_a_round(line, samples_a_turn) * steps_left
-        return min(max(1, math.ceil(self._seconds_a_turn * turns)), MOST_SECONDS)
+        return min(max(1, math.ceil(self.seconds_a_turn * turns)), MOST_SECONDS)
 
     def seconds_until_one_ends(self, in_flight: Sequence[Ahead], samples_a_turn: int) -> int:
         """Whole seconds, at least 1. At least one image is in flight."""
-        if self._seconds_a_turn is None:
+        if self.seconds_a_turn is None:
             return UNKNOWN_SECONDS
-        seconds = self._seconds_a_turn * turns_until_one_ends(in_flight, samples_a_turn)
+        seconds = self.seconds_a_turn * turns_until_one_ends(in_flight, samples_a_turn)
         return min(max(1, math.ceil(seconds)), MOST_SECONDS)
 
 

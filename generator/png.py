@@ -42,8 +42,8 @@ def png_bytes(
 def read_parameters(png: bytes) -> dict[str, str]:
     """The result of ``parse_parameters``; empty if the PNG has no such text.
 
-    Pixels are not decoded, and text behind them is not found. Raises SyntaxError or ValueError, as
-    Pillow does, if ``png`` is no PNG.
+    Pixels are not decoded, and text behind them is not found. Raises SyntaxError, ValueError or
+    OSError, as Pillow does, if ``png`` is no whole PNG.
     """
     text = PngImageFile(BytesIO(png)).info.get("parameters", "")
     return parse_parameters(text) if text else {}

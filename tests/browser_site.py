@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from fakes import FAKE_INFO, FakeBlip
 from PIL import Image
-from playwright.sync_api import Locator, Page, Request, Route
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from captioner.request import CaptionRequest
 from generator.job import Job
@@ -190,6 +190,36 @@ def wait_for(page: Page, is_true: Callable[[], object]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError
         page.wait_for_timeout(10)
+
+
+def ask_for_four(page: Page) -> None:
+    """Opens the options, and asks for four images."""
+    page.click("text=Options")
+    page.get_by_role("group", name="How many").get_by_text("4", exact=True).click()
+
+
+def type_wrong_options(page: Page) -> None:
+    page.click("text=Options")
+    page.get_by_label("Steps").fill("many")
+    page.get_by_label("Guidance").fill("-1")
+
+
+def expect_wrong_steps(page: Page) -> None:
+    """The field of ``type_wrong_options`` says what is wrong with it."""
+    steps = page.locator("[name=num_inference_steps]")
+    expect(steps).to_have_value("many")
+    expect(steps).to_have_attribute("aria-invalid", "true")
+    expect(steps).to_have_accessible_description(
+        "Steps must be a whole number from 1 to 200, not 'many'."
+    )
+
+
+def cancel(page: Page, site: Site) -> None:
+    """Presses the button, and sees the only job end."""
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("alert").filter(visible=True)).to_have_text("Cancelled.")
+    expect(page).to_have_title("Cancelled – Lookalike")
+    assert [job.status for job in site.jobs] == ["cancelled"]
 
 
 def presser(page: Page, button: Locator) -> Callable[[], None]:

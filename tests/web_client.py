@@ -38,7 +38,8 @@ def job_of(services, response: TestResponse):
 
 def alert(response: TestResponse) -> str | None:
     """The sentence that a page shows in its red box; None without one."""
-    found = re.search(r'<p class="notice error" role="alert">(.*?)</p>', response.text, re.DOTALL)
+    box = r'<p (?:id="told" )?class="notice error" role="alert">(.*?)</p>'
+    found = re.search(box, response.text, re.DOTALL)
     return html.unescape(found[1]) if found else None
 
 
@@ -46,6 +47,13 @@ def value_of(response: TestResponse, field: str) -> str:
     """What a field of the form holds."""
     found = re.search(rf'name="{field}"[^>]* value="([^"]*)"', response.text)
     assert found, f"the form has no {field}"
+    return html.unescape(found[1])
+
+
+def words_in(response: TestResponse) -> str:
+    """The words of a job's page, which can be edited."""
+    found = re.search(r"<textarea[^>]* name=\"prompt\"[^>]*>(.*?)</textarea>", response.text)
+    assert found, "the page has no words"
     return html.unescape(found[1])
 
 

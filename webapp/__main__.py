@@ -85,10 +85,10 @@ def make_services(settings: Settings, models: ModelPair) -> Services:
 def _announce(settings: Settings, server: Server) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     page, api = server.ports
-    print(f"The page:  http://{host}:{page}/", flush=True)
-    print(
-        f"The API:   http://{host}:{api}/generate-image?prompt=a+red+house+by+the+sea", flush=True
-    )
+    print(f"The page:  http://{host}:{page}/")
+    print(f"The API:   http://{host}:{api}/generate-image?prompt=a+red+house+by+the+sea")
+    print("No safety checker, no watermark: whoever shares this answers for its images.")
+    sys.stdout.flush()
 
 
 def _run(server: Server, services: Services, models: ModelPair) -> int:

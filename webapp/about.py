@@ -13,6 +13,7 @@ def about() -> str:
         "about.html",
         models=services().models,
         info=services().generator.info,
+        seconds_a_step=services().generator.seconds_a_step,
         jobs=services().jobs,
         knows_photos=services().knows_photos,
     )

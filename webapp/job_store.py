@@ -1,8 +1,8 @@
 """The last jobs by id, bounded in number and bytes."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
 
@@ -11,19 +11,27 @@ from generator.job import Job, Succeeded
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Original:
-    """A picture as it was uploaded, as JPEG bytes; all jobs that are made of it share it."""
+    """A picture as it was uploaded, as JPEG bytes; all jobs that are made of it share it.
+
+    ``fields`` are the form's, if the picture's file said what it was painted from.
+    """
 
     jpeg: bytes
     size: tuple[int, int]
     is_example: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """``siblings`` are the ids of all jobs that were asked for in one go, this one's among them."""
+    """``siblings`` are the ids of all jobs that were asked for in one go, this one's among them.
+
+    ``size`` is the width and height that the image is to have.
+    """
 
     job: Job
     original: Original
+    size: tuple[int, int]
     siblings: tuple[str, ...] = ()
 
     @property
@@ -67,11 +75,14 @@ class JobStore:
         self._clock = clock
         self._last_end = -FETCH_SECONDS
 
-    def add(self, jobs: Sequence[Job], original: Original) -> None:
-        """Keeps jobs of one picture. Checks the bounds now, and again when each job ends."""
+    def add(self, jobs: Sequence[Job], original: Original, size: tuple[int, int]) -> None:
+        """Keeps jobs of one picture, for images of ``size``.
+
+        Checks the bounds now, and again when each job ends.
+        """
         siblings = tuple(job.id for job in jobs)
         with self._lock:
-            self._entries |= {job.id: Entry(job, original, siblings) for job in jobs}
+            self._entries |= {job.id: Entry(job, original, size, siblings) for job in jobs}
         for job in jobs:
             job.when_finished(partial(self._note_end, job))
         self._forget_the_oldest()

@@ -16,7 +16,7 @@ from webapp.captioning import Captioned, caption_of
 from webapp.errors import error_response, wants_json, with_status
 from webapp.job_store import Entry, UnknownJob
 from webapp.order import parse_order
-from webapp.pages import told, with_problems
+from webapp.pages import started, told, with_problems
 from webapp.services import services
 from webapp.studio import format_job
 
@@ -45,8 +45,9 @@ def full_screen(job_id: str) -> Response:
 
 
 @bp.get("/<job_id>/again")
+@bp.get("/<job_id>/cancel")
 def back(job_id: str) -> Response:
-    """For a browser that reloads what ``again`` answered with."""
+    """For a browser that reloads what was answered to its form."""
     response: Response = redirect(url_for("jobs.show", job_id=job_id), 303)  # type: ignore[assignment]
     return response
 
@@ -73,10 +74,7 @@ def _again(entry: Entry) -> Response:
     order = parse_order(fields, info, entry.original.size, seed)
     caption = caption_of(entry.job)
     jobs = similar.again(services(), order, str(order.prompt), caption)
-    services().jobs.add(jobs, entry.original)
-    response: Response = redirect(url_for("jobs.show", job_id=jobs[0].id), 303)  # type: ignore[assignment]
-    mine.remember(request, response, [job.id for job in reversed(jobs)])
-    return response
+    return started(jobs, entry.original, order)
 
 
 @bp.get("/<job_id>/events")
@@ -129,13 +127,13 @@ def format_event(number: int, event: Event, seconds: int | None = None) -> str:
 
 @bp.post("/<job_id>/cancel")
 def cancel(job_id: str) -> Response:
-    """Ends the job before its next step; a job that has ended stays as it is."""
+    """Ends the job before its next step; a job that has ended stays as it is.
+
+    The page that follows has the words and options as they were typed by then.
+    """
     entry = services().jobs.get(job_id)
     entry.job.cancel()
-    if wants_json():
-        return jsonify(format_job(entry))
-    response: Response = redirect(url_for("jobs.show", job_id=job_id), 303)  # type: ignore[assignment]
-    return response
+    return jsonify(format_job(entry)) if wants_json() else Response(studio.of_job(entry))
 
 
 @bp.post("/<job_id>/delete")

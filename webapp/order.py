@@ -45,6 +45,11 @@ class Order:
     caption: Mapping[str, object] = field(default_factory=dict)
     keeps_tics: bool = False
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the images."""
+        return self.requests[0].width, self.requests[0].height
+
     def caption_request(self, image: Image.Image) -> CaptionRequest:
         return CaptionRequest(image, **self.caption)  # type: ignore[arg-type]
 

@@ -1,16 +1,17 @@
 """``/``: the page, and the upload that it sends."""
 
 import json
+from collections.abc import Sequence
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.exceptions import MisdirectedRequest
 
 from captioner.images import InvalidImage, jpeg_bytes, open_image
-from generator.request import InvalidRequest
-from webapp import about, examples, mine, similar, studio
+from generator.job import Job
+from webapp import about, examples, infotext, mine, similar, studio
 from webapp.errors import error_response, handle_errors, message_of, wants_json, with_status
 from webapp.job_store import Original
-from webapp.order import InvalidFields, parse_order
+from webapp.order import InvalidFields, Order, parse_order
 from webapp.services import services
 
 bp = Blueprint("pages", __name__)
@@ -27,19 +28,33 @@ def index() -> str:
 
 @bp.post("/")
 def upload() -> Response:
-    """Starts jobs; 303 to the first one's page, at once."""
+    """Starts jobs; 303 to the first one's page, at once.
+
+    A field ``prompt`` is painted in place of the caption, as when a page sends its picture again.
+    """
     data = uploaded_bytes()
     encoded = open_image(data)
     with services().decoding.take(encoded.decoding_bytes):
         image = encoded.read(MAX_KEPT_PIXELS_A_SIDE)
-        original = Original(jpeg_bytes(image), image.size, bool(request.form.get("example")))
-    fields = request.form.to_dict()
-    fields.pop("example", None)
-    if "prompt" in fields:
-        raise InvalidRequest("prompt", "is the picture's caption: leave this field out.")
-    order = parse_order(fields, services().generator.info, image.size)
-    jobs = similar.start(services(), image, order)
-    services().jobs.add(jobs, original)
+        original = Original(
+            jpeg_bytes(image), image.size, examples.holds(data), infotext.fields_of(data)
+        )
+    order = parse_order(_options(), services().generator.info, image.size)
+    if order.prompt is None:
+        jobs = similar.start(services(), image, order)
+    else:
+        jobs = similar.again(services(), order, order.prompt, None)
+    return started(jobs, original, order)
+
+
+def _options() -> dict[str, str]:
+    """The form's fields but the picture; an empty one is left out, words as well."""
+    return {name: value for name, value in request.form.items() if value and name != "example"}
+
+
+def started(jobs: Sequence[Job], original: Original, order: Order) -> Response:
+    """Keeps the jobs, in the browser's cookie too; 303 to the first one's page."""
+    services().jobs.add(jobs, original, order.size)
     response: Response = redirect(url_for("jobs.show", job_id=jobs[0].id), 303)  # type: ignore[assignment]
     mine.remember(request, response, [job.id for job in reversed(jobs)])
     return response

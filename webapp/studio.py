@@ -39,6 +39,7 @@ def empty(error: str | None = None, problems: Mapping[str, str] | None = None) -
 def of_job(
     entry: Entry, error: str | None = None, problems: Mapping[str, str] | None = None
 ) -> str:
+    """The page of a job; with ``fill`` in its address, with what the picture's file said."""
     return _render(entry, error, problems or {})
 
 
@@ -55,8 +56,8 @@ def format_job(entry: Entry) -> dict[str, object]:
         "prompt": generation and generation.prompt,
         "negative_prompt": generation and generation.negative_prompt,
         "seed": generation and generation.seed,
-        "width": generation and generation.width,
-        "height": generation and generation.height,
+        "width": entry.size[0],
+        "height": entry.size[1],
         "guidance_scale": generation and generation.guidance_scale,
         "step": progress.step if progress else 0,
         "num_steps": progress.num_steps if progress else None,
@@ -96,7 +97,8 @@ def _render(entry: Entry | None, error: str | None, problems: Mapping[str, str])
         pending=any(not each.job.is_finished for each in siblings),
         error=error,
         problems=problems,
-        fields=_typed_fields(),
+        fields=_fields(entry),
+        is_filled="fill" in request.args,
         labels=LABELS,
         choices={"images": COUNTS, "shape": _shapes()},
         limits={"max_new_tokens": MAX_NEW_TOKENS, "num_beams": MAX_BEAMS},
@@ -135,8 +137,10 @@ def _shapes() -> Sequence[str]:
     return SHAPES if len(services().generator.info.sizes) > 1 else (LIKE_YOURS,)
 
 
-def _typed_fields() -> Mapping[str, str]:
+def _fields(entry: Entry | None) -> Mapping[str, str]:
     """The fields as typed; none if the form is too large to be read."""
+    if entry and "fill" in request.args:
+        return entry.original.fields
     try:
         return request.form
     except RequestEntityTooLarge:

@@ -78,6 +78,38 @@ def test_the_next_picture_can_be_dropped_or_pasted_on_a_job_s_page(
     assert page.url != first
 
 
+@pytest.mark.parametrize("event", ["drop", "paste"])
+@pytest.mark.parametrize("path", ["/about", "/api", "/nothing"])
+def test_a_picture_can_be_dropped_or_pasted_on_every_other_page(
+    page: Page, site: Site, told_errors: list[str], event: str, path: str
+):
+    told_errors += ["400", "404"]
+    page.goto(site.url + path)
+    hand_over(page, event, [NO_PICTURE])
+    expect(page.locator("#told")).to_contain_text("save it as JPEG or PNG")
+    hand_over(page, event, [picture()])
+    expect(page.get_by_label("In words")).to_have_value(CAPTION)
+
+
+def test_a_lookalike_that_comes_back_can_fill_in_its_words_and_options(page: Page, site: Site):
+    start(page, site)
+    page.get_by_label("In words").fill("a blue cat")
+    page.click("text=Options")
+    page.get_by_label("Steps").fill("3")
+    page.get_by_role("button", name="Paint again").click()
+    expect(page.locator("img.result")).to_have_attribute("alt", "a blue cat")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Save").click()
+    page.goto(site.url)
+    page.set_input_files("#image", download.value.path())
+    expect(page.get_by_label("In words")).to_have_value("a picture of 64x64")
+    page.get_by_role("link", name="Fill in its words and options").click()
+    expect(page.get_by_label("In words")).to_have_value("a blue cat")
+    expect(page.get_by_label("Steps")).to_have_value("3")
+    page.get_by_role("button", name="Paint again").click()
+    expect(page.locator("img.result")).to_have_attribute("alt", "a blue cat")
+
+
 def test_text_can_still_be_dropped_into_a_field(page: Page, site: Site):
     start(page, site)
     is_left_alone = page.get_by_label("In words").evaluate(

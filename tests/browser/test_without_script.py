@@ -1,7 +1,17 @@
 """The whole flow in a browser that runs no script."""
 
 import pytest
-from browser_site import CAPTION, NO_PICTURE, Site, picture, wait_for
+from browser_site import (
+    CAPTION,
+    NO_PICTURE,
+    Site,
+    ask_for_four,
+    cancel,
+    expect_wrong_steps,
+    picture,
+    type_wrong_options,
+    wait_for,
+)
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
@@ -61,8 +71,7 @@ def test_words_are_painted_again_and_both_jobs_are_in_the_strip(page: Page, site
 
 def test_four_images_are_all_shown_at_the_end(page: Page, site: Site):
     page.goto(site.url)
-    page.click("text=Options")
-    page.get_by_role("group", name="How many").get_by_text("4", exact=True).click()
+    ask_for_four(page)
     page.get_by_role("button", name="a red house by the sea").click()
     page.wait_for_url("**/jobs/*")
     look(page, site)
@@ -90,10 +99,13 @@ def test_one_is_deleted_and_then_all(page: Page, site: Site, told_errors: list[s
 def test_painting_is_cancelled(page: Page, site: Site):
     site.gate.close()
     send(page, site)
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("alert").filter(visible=True)).to_have_text("Cancelled.")
-    expect(page).to_have_title("Cancelled – Lookalike")
-    assert [job.status for job in site.jobs] == ["cancelled"]
+    page.get_by_label("In words").fill("a green dog")
+    cancel(page, site)
+    expect(page.get_by_label("In words")).to_have_value("a green dog")
+    site.gate.open()
+    page.get_by_role("button", name="Paint again").click()
+    look(page, site)
+    expect(page.locator("img.result")).to_have_attribute("alt", "a green dog")
 
 
 def test_what_is_no_picture_brings_the_form_back_with_a_sentence(
@@ -112,15 +124,8 @@ def test_wrong_options_are_told_at_their_fields_and_stay(
 ):
     told_errors.append("400")
     page.goto(site.url)
-    page.click("text=Options")
-    page.get_by_label("Steps").fill("many")
-    page.get_by_label("Guidance").fill("-1")
+    type_wrong_options(page)
     page.set_input_files("#image", picture())
     page.get_by_role("button", name="Make a lookalike").click()
-    steps = page.locator("[name=num_inference_steps]")
-    expect(steps).to_have_value("many")
-    expect(steps).to_have_attribute("aria-invalid", "true")
-    expect(steps).to_have_accessible_description(
-        "Steps must be a whole number from 1 to 200, not 'many'."
-    )
+    expect_wrong_steps(page)
     expect(page.locator("[name=guidance_scale]")).to_have_attribute("aria-invalid", "true")

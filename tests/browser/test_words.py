@@ -1,7 +1,19 @@
 """The words: changed and painted again, with options."""
 
 import pytest
-from browser_site import CAPTION, Site, choose, hold, picture, presser, start, wait_for
+from browser_site import (
+    CAPTION,
+    Site,
+    ask_for_four,
+    choose,
+    expect_wrong_steps,
+    hold,
+    picture,
+    presser,
+    start,
+    type_wrong_options,
+    wait_for,
+)
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -68,8 +80,7 @@ def test_the_seed_can_be_kept_of_a_picture_whose_painting_was_watched(page: Page
 def test_four_images_are_all_shown_at_the_end_and_their_seeds_count_up(
     page: Page, site: Site, words: Locator
 ):
-    page.click("text=Options")
-    page.get_by_role("group", name="How many").get_by_text("4", exact=True).click()
+    ask_for_four(page)
     words.fill("a green dog")
     page.get_by_role("button", name="Paint again").click()
     page.wait_for_url(lambda url: not url.endswith(site.jobs[0].id))
@@ -85,8 +96,7 @@ def test_four_images_are_all_shown_at_the_end_and_their_seeds_count_up(
 
 def test_four_images_come_one_by_one_and_lead_to_one_another(page: Page, site: Site):
     page.goto(site.url)
-    page.click("text=Options")
-    page.get_by_role("group", name="How many").get_by_text("4", exact=True).click()
+    ask_for_four(page)
     site.gate.close()
     page.set_input_files("#image", picture())
     page.wait_for_url("**/jobs/*")
@@ -104,24 +114,17 @@ def test_a_wrong_option_is_told_at_its_field_and_picture_and_options_stay(
 ):
     told_errors.append("400")
     page.goto(site.url)
-    page.click("text=Options")
+    type_wrong_options(page)
     page.get_by_label("Avoid").fill("fog")
-    page.get_by_label("Steps").fill("many")
-    page.get_by_label("Guidance").fill("-1")
     page.set_input_files("#image", picture())
-    steps = page.locator("[name=num_inference_steps]")
-    expect(steps).to_have_attribute("aria-invalid", "true")
-    expect(steps).to_have_accessible_description(
-        "Steps must be a whole number from 1 to 200, not 'many'."
-    )
+    expect_wrong_steps(page)
     expect(page.locator("[name=guidance_scale]")).to_have_attribute("aria-invalid", "true")
     expect(page.locator("[name=seed]")).not_to_have_attribute("aria-invalid", "true")
     expect(page.get_by_role("alert")).to_contain_text("Steps must be a whole number")
-    expect(steps).to_have_value("many")
     expect(page.get_by_label("Avoid")).to_have_value("fog")
     assert page.locator("#image").evaluate("input => input.files.length") == 1
 
-    steps.fill("2")
+    page.locator("[name=num_inference_steps]").fill("2")
     page.locator("[name=guidance_scale]").fill("7,5")
     page.get_by_role("button", name="Make a lookalike").click()
     expect(page.get_by_label("In words")).to_have_value(CAPTION)

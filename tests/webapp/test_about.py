@@ -1,8 +1,10 @@
 """``/about`` and ``/api``: what runs here, and how programs call it."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from fakes import FAKE_INFO
 
 from webapp import create_app
 from webapp.services import ModelCard
@@ -26,6 +28,16 @@ def test_about_names_the_models_their_device_and_licence_and_what_is_kept(told):
     assert "A picture may have 7 MB" in page
     assert "answers for its images" in page
     assert "scripts/download_models" not in page
+
+
+def test_about_says_how_long_a_step_takes_once_one_was_painted(told, by_hand):
+    assert "painted nothing since it was started" in told.get("/about").text
+    by_hand.generator.submit(FAKE_INFO.request("a house"))
+    by_hand.generator.step()
+    page = told.get("/about").text
+    assert re.search(
+        r"A step of the painter takes [0-9.e-]+ s now, and an image has\s+4 steps", page
+    )
 
 
 def test_about_the_demo_models_says_how_to_load_the_full_ones(client):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from fakes import FAKE_INFO
-from web_client import CAPTION, JSON, alert, job_of, picture, upload
+from web_client import CAPTION, JSON, alert, job_of, picture, upload, words_in
 
 from generator.job import Cancelled, Failed, Queued, Succeeded
 from generator.request import InvalidRequest
@@ -25,11 +25,6 @@ def problem_at(response, field):
     """The sentence beside a field; None without one."""
     found = re.search(rf'<(?:p|span) class="problem" id="problem-{field}">(.*?)</', response.text)
     return html.unescape(found[1]) if found else None
-
-
-def words_in(response):
-    found = re.search(r"<textarea[^>]* name=\"prompt\"[^>]*>(.*?)</textarea>", response.text)
-    return html.unescape(found[1])
 
 
 def finish(by_hand, job):

@@ -26,7 +26,6 @@ def form_data(*parts):
     [
         ("width", "width must be a multiple of 8 from 16 to 128 pixels."),
         ("height", "height must be a multiple of 8 from 16 to 128 pixels."),
-        ("prompt", "prompt is the picture's caption: leave this field out."),
         ("colour", "'colour' is not known here"),
         ("self", "'self' is not known here"),
         ("image", "'image' is not known here"),

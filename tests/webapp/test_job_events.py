@@ -140,7 +140,7 @@ def test_who_follows_a_job_that_is_forgotten_meanwhile_sees_its_end(patient, by_
     stream = iter(patient.get(f"/jobs/{job.id}/events").response)
     assert b"captioning" in next(stream) + next(stream)
     job.cancel()
-    by_hand.jobs.add([Job()], Original(b"", (1, 1)))
+    by_hand.jobs.add([Job()], Original(b"", (1, 1)), (64, 64))
     assert b"cancelled" in next(stream)
 
 

@@ -41,7 +41,7 @@ def add(services, count=1):
     """Ids of jobs that the store keeps, and that no browser has."""
     jobs = [Job() for _ in range(count)]
     for job in jobs:
-        services.jobs.add([job], ORIGINAL)
+        services.jobs.add([job], ORIGINAL, (64, 64))
     return [job.id for job in jobs]
 
 

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from fakes import FAKE_INFO
 from PIL import Image
-from web_client import JSON, alert, assert_no_job, job_of, upload
+from web_client import CAPTION, JSON, assert_no_job, job_of, upload
 
 from captioner.request import MAX_BEAMS, MAX_NEW_TOKENS
 from generator.request import MAX_PROMPT_CHARACTERS, MAX_SEED, InvalidRequest
+from webapp.captioning import caption_of
 from webapp.order import COUNTS, InvalidFields, parse_order
 
 # One that offers every shape.
@@ -195,11 +196,22 @@ def test_later_words_take_the_place_of_the_earlier_and_change_nothing_else():
             order.with_words(words)
 
 
-def test_the_prompt_of_an_upload_is_the_captions_and_nobody_elses(patient, by_hand):
-    response = upload(patient, headers=JSON, prompt="a cat")
-    assert (response.status_code, response.json["field"]) == (400, "prompt")
-    assert "caption" in response.json["error"]
-    assert "caption" in alert(upload(patient, prompt="a cat"))
+def test_words_that_are_sent_with_a_picture_are_painted_in_place_of_its_caption(patient, by_hand):
+    job = job_of(by_hand, upload(patient, prompt="a cat", seed="7"))
+    assert (job.request.prompt, job.request.seed) == ("a cat", 7)
+    assert caption_of(job) is None
+
+
+def test_a_picture_without_words_is_captioned(patient, by_hand):
+    job = job_of(by_hand, upload(patient, prompt=""))
+    by_hand.captioner.step()
+    assert job.request.prompt == CAPTION
+
+
+def test_words_that_are_no_prompt_are_told(patient, by_hand):
+    for words in ("  ", "x" * 2001):
+        response = upload(patient, headers=JSON, prompt=words)
+        assert (response.status_code, response.json["field"]) == (400, "prompt")
     assert_no_job(by_hand)
 
 

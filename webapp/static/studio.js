@@ -1,164 +1,12 @@
-// Makes the page nicer. Without it the forms, links and pictures do the same.
-"use strict";
+// The page of a job: its words, its progress, and what may be done with a lookalike.
+// Without it forms, links and a page that reloads itself do the same.
 
-const $ = (selector) => document.querySelector(selector);
+import { keep } from "./kept.js";
+import { $, makeButton, tell } from "./notice.js";
+import { offerKept, onePress, post, send, showProblems } from "./sending.js";
+
 const studio = $(".studio");
-const maxMegabytes = Number(studio.dataset.maxMb);
-const MOST_PIXELS = 2048; // a side: the server keeps no more
 const LOST_AFTER = 4000; // milliseconds without a word from the server; looked at each second
-
-document.documentElement.classList.add("scripts");
-for (const each of document.querySelectorAll(".with-script")) each.hidden = false;
-
-// Errors stand above; the picture that was chosen stays.
-function tell(sentence) {
-  const box = $(".studio > .notice.error");
-  box.textContent = sentence;
-  box.hidden = !sentence;
-}
-
-// ---- Sending: choosing, dropping or pasting a picture starts it at once.
-
-const upload = $("form.upload");
-const input = $("input[type=file]");
-let sending = false; // and until the next page is there: one press is one job
-let unsent = []; // what the server refused: its options may be mended
-if (input) input.multiple = true;
-addEventListener("pageshow", () => { sending = false; });
-
-function wrongWith(file) {
-  if (!file.type.startsWith("image/") && file.type) return `${file.name} is no picture: choose a JPEG or PNG.`;
-  if (file.size > maxMegabytes * 2 ** 20) return `${file.name} is larger than ${maxMegabytes} MB: choose a smaller one.`;
-  return "";
-}
-
-// A large photo, upright and in JPEG; others as they are. Browsers do not read every format that the server does.
-async function reduced(file) {
-  const bitmap = await createImageBitmap(file).catch(() => null);
-  if (!bitmap || Math.max(bitmap.width, bitmap.height) <= MOST_PIXELS) return file;
-  const scale = MOST_PIXELS / Math.max(bitmap.width, bitmap.height);
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(bitmap.width * scale);
-  canvas.height = Math.round(bitmap.height * scale);
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
-  return blob ? new File([blob], "picture.jpg", { type: "image/jpeg" }) : file;
-}
-
-function fieldsOf(form) {
-  const data = form ? new FormData(form) : new FormData();
-  data.delete("image");
-  return data;
-}
-
-function post(url, data, onProgress) {
-  return new Promise((done) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", url);
-    request.setRequestHeader("Accept", "application/json");
-    request.responseType = "json";
-    request.upload.onprogress = (event) => onProgress?.(event.loaded / event.total);
-    request.onload = () => done(request);
-    request.onerror = () => done(null);
-    request.send(data);
-  });
-}
-
-// The page of the job that was started, or the reason in words.
-async function send(url, data, onProgress) {
-  const answer = await post(url, data, onProgress);
-  if (!answer) return { error: "The server does not answer: is it still running? Try again." };
-  if (answer.status === 200 && answer.response?.id) return { id: answer.response.id };
-  return { ...(answer.response ?? {}), error: answer.response?.error ?? "The server refused this: try again." };
-}
-
-async function take(files) {
-  const pictures = [...files];
-  if (!pictures.length || sending) return;
-  const wrong = pictures.map(wrongWith).find(Boolean);
-  tell(wrong ?? "");
-  if (wrong) {
-    if (input) input.value = "";
-    return;
-  }
-  sending = true;
-  const bar = $(".sending");
-  const started = [];
-  for (const [index, file] of pictures.entries()) {
-    const data = fieldsOf(upload);
-    data.set("image", await reduced(file));
-    if (bar) bar.hidden = false;
-    const result = await send(studio.dataset.upload, data, (share) => {
-      if (bar) bar.value = (index + share) / pictures.length;
-    });
-    if (result.error) {
-      showProblems(upload, result);
-      keep(pictures.slice(index));
-      started.length = 0; // the others are in the strip, and this is to be read
-      break;
-    }
-    started.push(result.id);
-  }
-  if (bar) bar.hidden = true;
-  if (started.length) location.href = `/jobs/${started[0]}`;
-  else sending = false;
-}
-
-// Nothing tells when the same file is chosen again, so there is a button now.
-function keep(pictures) {
-  unsent = pictures;
-  if (input) input.required = false;
-  upload?.querySelector(".without-script")?.classList.remove("without-script");
-}
-
-upload?.addEventListener("submit", (event) => {
-  if (!event.submitter?.name && (unsent.length || input.files.length)) {
-    event.preventDefault();
-    take(unsent.length ? unsent : input.files);
-  } else if (sending) event.preventDefault();
-  else sending = true; // a sample
-});
-
-input?.addEventListener("change", () => take(input.files));
-addEventListener("paste", (event) => {
-  if (event.clipboardData.files.length) take(event.clipboardData.files);
-});
-addEventListener("dragover", (event) => {
-  if (!event.dataTransfer.types.includes("Files")) return;
-  event.preventDefault();
-  document.body.classList.add("over");
-});
-addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("over");
-});
-addEventListener("drop", (event) => {
-  document.body.classList.remove("over");
-  if (!event.dataTransfer.files.length) return;
-  event.preventDefault();
-  take(event.dataTransfer.files);
-});
-
-// Every wrong field says what is wrong with it, under its label's name.
-function showProblems(form, result) {
-  const problems = result.problems ?? {};
-  for (const field of form?.querySelectorAll("[aria-invalid]") ?? []) {
-    field.removeAttribute("aria-invalid");
-    form.querySelector(`#problem-${field.name}`)?.remove();
-  }
-  for (const [name, sentence] of Object.entries(problems)) {
-    const field = form?.querySelector(`[name="${name}"]`);
-    if (!field) continue;
-    field.setAttribute("aria-invalid", "true");
-    field.setAttribute("aria-describedby", `problem-${name}`);
-    const line = document.createElement("span");
-    line.className = "problem";
-    line.id = `problem-${name}`;
-    line.textContent = sentence;
-    field.after(line);
-  }
-  if (Object.keys(problems).length && form) form.querySelector("details").open = true;
-  tell(Object.values(problems)[0] ?? result.error ?? "");
-}
 
 // ---- Words: painted again from here; one press is one job.
 
@@ -166,18 +14,32 @@ const again = $("form.again");
 $("textarea")?.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form.requestSubmit();
 });
-again?.addEventListener("submit", async (event) => {
-  if (event.submitter?.hasAttribute("formaction")) return; // Cancel and Delete
+again?.addEventListener("submit", (event) => {
+  const address = event.submitter?.getAttribute("formaction");
+  if (address?.endsWith("/delete")) return;
   event.preventDefault();
-  if (sending) return;
-  sending = true;
-  const result = await send(again.action, new FormData(again));
-  if (result.id) location.href = `/jobs/${result.id}`;
-  else {
-    sending = false;
-    showProblems(again, result);
-  }
+  if (address) cancel(address);
+  else onePress(paintAgain);
 });
+
+async function paintAgain() {
+  const result = await send(again.action, new FormData(again));
+  if (result.error) showProblems(again, result);
+  if (result.status === 404) {
+    keepPicture();
+    offerKept(studio.dataset.page);
+  }
+  return result.id;
+}
+
+async function cancel(address) {
+  await post(address, new FormData(again));
+  swap();
+}
+
+function keepPicture() {
+  if (again) keep(studio.dataset.page, $(".yours img"), again);
+}
 
 // ---- Waiting: the job's events, and what to say when they stop.
 
@@ -193,6 +55,7 @@ function say(words) {
 function setLost(isLost) {
   if (lost === isLost) return;
   lost = isLost;
+  if (isLost) keepPicture();
   tell(isLost ? "The connection to the server is lost. This page goes on by itself when it is back." : "");
 }
 
@@ -210,20 +73,26 @@ function onProgress(data) {
 }
 
 function onPreview(data) {
-  const frame = $(".theirs .frame");
-  const old = frame.querySelector(".preview, .blank");
+  const stage = $(".stage");
   const image = new Image();
   image.className = "preview";
   image.alt = "";
   image.src = `${studio.dataset.page}/preview.jpg?step=${data.step}`;
-  image.onload = () => old?.replaceWith(image);
+  image.onload = () => {
+    stage?.querySelector(".preview")?.remove();
+    stage?.append(image);
+  };
 }
 
-// Puts what the server now draws in place; focus and edited words stay.
+// Puts what the server now draws in place; focus and edited words stay. False if it knows no such job.
 async function swap() {
   const answer = await fetch(studio.dataset.page).catch(() => null);
   setLost(!answer);
-  if (!answer) return setTimeout(swap, 2000); // a reload would lose this page
+  if (!answer) { // a reload would lose this page
+    setTimeout(swap, 2000);
+    return true;
+  }
+  if (answer.status === 404 && offerKept(studio.dataset.page)) return false;
   if (!answer.ok) return location.reload();
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.title = fresh.title;
@@ -244,6 +113,7 @@ async function swap() {
   studio.dataset.status = now.dataset.status;
   if (now.hasAttribute("data-pending")) setTimeout(swap, 1000); // its siblings are still painted
   enliven();
+  return true;
 }
 
 function follow() {
@@ -269,11 +139,12 @@ function follow() {
   });
   // Closed means refused: the server has started anew, or too many pages follow. The page says which.
   events.addEventListener("error", () => {
+    keepPicture(); // the page may be loaded again before all is well
     if (events.readyState !== EventSource.CLOSED) return;
     clearInterval(watch);
     setTimeout(async () => {
-      await swap();
-      if (isWaiting()) follow();
+      const isKnown = await swap();
+      if (isKnown && isWaiting()) follow();
     }, 2000);
   });
   const watch = setInterval(() => { if (Date.now() - heard > LOST_AFTER) setLost(true); }, 1000);
@@ -291,8 +162,9 @@ async function watchServer() {
   const state = $(".server-state");
   if (!state) return;
   const answer = await fetch(state.dataset.state).catch(() => null);
+  if (!answer) keepPicture();
   const told = await answer?.json().catch(() => null);
-  if (told) state.querySelector(".now").textContent = told.state;
+  state.querySelector(".now").textContent = told?.state ?? "No answer";
   const notice = $(".loading");
   if (notice && told) showLoading(notice, told.models);
   setTimeout(watchServer, notice ? 500 : 5000);
@@ -326,12 +198,7 @@ function enliven() {
 }
 
 function addAction(words, act) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "small";
-  button.textContent = words;
-  button.addEventListener("click", () => act(button));
-  $(".actions .quiet").before(button);
+  $(".actions .quiet").before(makeButton(words, act));
 }
 
 function compare(image, own) {
