@@ -58,7 +58,6 @@ class SDXL:
         self.device_lock: AbstractContextManager[object] = device_lock or nullcontext()
         self._encoders = Offload(encoders, self.device) if device_lock else nullcontext()
         self._decoder = Decoder(pipeline.vae)
-        self._makes_previews = False
         self._preview: Preview | None = None
 
     @classmethod
@@ -72,7 +71,7 @@ class SDXL:
 
         Uses the default size on CUDA, as each size may have kernels of its own; the smallest on a
         CPU, as SDXL's default takes minutes there. Raises any error of a part. From then on there
-        are previews.
+        are previews, if the VAE lets itself be fitted.
         """
         is_fast = self.device.type == "cuda"
         side = self.info.default_size if is_fast else self.info.smallest_size
@@ -82,7 +81,10 @@ class SDXL:
             for error in self.denoise([sample]).values():
                 raise error
         self.decode(sample)
-        self._makes_previews = True
+        try:
+            self._preview = self._fit_preview()
+        except Exception:  # an image needs no preview
+            log.warning("there will be no previews", exc_info=True)
 
     @on_device
     @torch.inference_mode()
@@ -155,16 +157,10 @@ class SDXL:
         return images[0]
 
     def preview(self, sample: Sample) -> Image.Image | None:
-        """The image as it is foreseen now, one pixel for each latent; None before ``warm_up``.
+        """The image as it is foreseen now, one pixel for each latent.
 
-        The first call fits the map. None for good if the VAE does not let itself be fitted.
+        None before ``warm_up``, and if the VAE does not let itself be fitted.
         """
-        if self._makes_previews and self._preview is None:
-            try:
-                self._preview = self._fit_preview()
-            except Exception:  # an image needs no preview
-                log.warning("there will be no previews", exc_info=True)
-                self._makes_previews = False
         return self._draw(self._preview, sample) if self._preview else None
 
     @on_device
