@@ -9,7 +9,8 @@ from PIL import Image
 from transformers import BertTokenizer, BlipForConditionalGeneration, BlipProcessor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-from captioner.request import CaptionRequest
+from captioner.familiarity import Familiarity
+from captioner.request import Caption, CaptionRequest
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import dtype_on, on_device
 from models_cache.runtime.gpu_fit import Placement
@@ -34,10 +35,12 @@ class Blip:
         processor: BlipProcessor,
         name: str,
         placement: Placement | None = None,
+        familiarity: Familiarity | None = None,
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.processor = processor
         self.name = name
+        self.familiarity = familiarity
         self.device = placement.device if placement else model.device
         lock = placement.device_lock if placement else None
         self.device_lock: AbstractContextManager[object] = lock or nullcontext()
@@ -60,7 +63,8 @@ class Blip:
             BlipImageProcessorPil.from_pretrained(folder, local_files_only=True),
             BertTokenizer.from_pretrained(folder, local_files_only=True),
         )
-        return cls(model, processor, checkpoint.known.name, placement)
+        familiarity = Familiarity.read(folder, placement.device)
+        return cls(model, processor, checkpoint.known.name, placement, familiarity)
 
     def warm_up(self) -> None:
         """Runs every part once, so that the first request meets no lazy initialisation."""
@@ -71,7 +75,7 @@ class Blip:
         prefix_tokens = len(self._prefix_ids(request.prefix))
         return prefix_tokens, request.max_new_tokens, request.num_beams
 
-    def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[str]:
+    def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[Caption]:
         """The captions of requests that share a batch key, each as if made alone.
 
         Raises OutOfMemory.
@@ -80,20 +84,33 @@ class Blip:
 
     @on_device
     @torch.inference_mode()
-    def _caption(self, requests: Sequence[CaptionRequest]) -> list[str]:
+    def _caption(self, requests: Sequence[CaptionRequest]) -> list[Caption]:
         with self._weights:
             images = self.processor.image_processor(
                 [request.image for request in requests], return_tensors="pt"
             )
+            pixel_values = images.pixel_values.to(self.device, self.model.dtype)
             tokens = self.model.generate(
-                images.pixel_values.to(self.device, self.model.dtype),
+                pixel_values,
                 self._input_ids(requests),
                 max_new_tokens=requests[0].max_new_tokens,
                 num_beams=requests[0].num_beams,
                 do_sample=False,
             )
-        captions = self.processor.batch_decode(tokens, skip_special_tokens=True)
-        return [caption.strip() for caption in captions]
+            are_familiar = self._are_familiar(pixel_values)
+        words = self.processor.batch_decode(tokens, skip_special_tokens=True)
+        return [
+            Caption(each.strip(), is_familiar)
+            for each, is_familiar in zip(words, are_familiar, strict=True)
+        ]
+
+    def _are_familiar(self, pixel_values: torch.Tensor) -> Sequence[bool | None]:
+        """Looks a second time, which costs a small model little; the published ones cannot tell."""
+        if self.familiarity is None:
+            return [None] * len(pixel_values)
+        return self.familiarity.are_familiar(
+            self.model.vision_model(pixel_values).last_hidden_state
+        )
 
     def _input_ids(self, requests: Sequence[CaptionRequest]) -> torch.Tensor | None:
         """Ids [DEC], prefix, [SEP], which ``generate`` wants and cuts off; None if no prefix."""

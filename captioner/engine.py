@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from itertools import islice
 from typing import Protocol
 
-from captioner.request import CaptionRequest
+from captioner.request import Caption, CaptionRequest
 from models_cache.runtime.model_thread import EngineClosed, ModelThread
 
 log = logging.getLogger(__name__)
@@ -17,10 +17,10 @@ class Model(Protocol):
     """The engine's calls to a model (``captioner.blip.Blip``), all on the engine's thread."""
 
     def batch_key(self, request: CaptionRequest) -> Hashable: ...
-    def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[str]: ...
+    def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[Caption]: ...
 
 
-Waiting = tuple[CaptionRequest, "Future[str]"]
+Waiting = tuple[CaptionRequest, "Future[Caption]"]
 
 
 class Engine(ModelThread[Model]):
@@ -34,12 +34,12 @@ class Engine(ModelThread[Model]):
         self.max_batch_size = max_batch_size
         self._waiting: deque[Waiting] = deque()
 
-    def submit(self, request: CaptionRequest) -> "Future[str]":
+    def submit(self, request: CaptionRequest) -> "Future[Caption]":
         """The caption to come. If it is cancelled in time, it is never made. Raises EngineClosed.
 
         Its callbacks run on the captioner's thread: they must be quick, and must not raise.
         """
-        future: Future[str] = Future()
+        future: Future[Caption] = Future()
         with self._changed:
             self._check_open()
             self._waiting.append((request, future))
@@ -102,6 +102,6 @@ class Engine(ModelThread[Model]):
             self._waiting.clear()
         self._fail(future for future in left if future.set_running_or_notify_cancel())
 
-    def _fail(self, futures: Iterable["Future[str]"]) -> None:
+    def _fail(self, futures: Iterable["Future[Caption]"]) -> None:
         for future in futures:
             future.set_exception(EngineClosed(self._reason))

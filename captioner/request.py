@@ -1,4 +1,4 @@
-"""One picture to caption, and how."""
+"""One picture to caption, and how; and its caption."""
 
 from dataclasses import dataclass
 
@@ -25,3 +25,17 @@ class CaptionRequest:
             raise ValueError(f"max_new_tokens must be from 1 to {MAX_NEW_TOKENS}.")
         if not 1 <= self.num_beams <= MAX_BEAMS:
             raise ValueError(f"num_beams must be from 1 to {MAX_BEAMS}.")
+
+
+class Caption(str):
+    """The words; ``is_familiar`` is False if they are a guess.
+
+    It is, if the captioner knows no pictures of this kind; and None if it cannot tell.
+    """
+
+    is_familiar: bool | None
+
+    def __new__(cls, words: str, is_familiar: bool | None = None) -> "Caption":
+        caption = super().__new__(cls, words)
+        caption.is_familiar = is_familiar
+        return caption

@@ -53,7 +53,12 @@ REQUIRED: dict[Family, list[Ways]] = {
 }
 TOKENIZER_EXTRAS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 OPTIONAL = {
-    Family.BLIP: [*TOKENIZER_EXTRAS, "preprocessor_config.json", "generation_config.json"],
+    Family.BLIP: [
+        *TOKENIZER_EXTRAS,
+        "preprocessor_config.json",
+        "generation_config.json",
+        "familiarity.safetensors",  # of the demo captioner: captioner.familiarity
+    ],
     Family.SDXL: [f"{part}/{name}" for part in SDXL_TOKENIZERS for name in TOKENIZER_EXTRAS],
 }
 

@@ -11,7 +11,7 @@ from fakes import FAKE_INFO, FakeBlip
 from PIL import Image
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
-from captioner.request import CaptionRequest
+from captioner.request import Caption, CaptionRequest
 from generator.job import Job
 from webapp import create_app
 from webapp.limits import Limits
@@ -74,7 +74,7 @@ class HeldBlip(FakeBlip):
 
     gate: Gate = field(default_factory=Gate)
 
-    def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[str]:
+    def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[Caption]:
         self.gate.pass_one()
         return super().caption_batch(requests)
 

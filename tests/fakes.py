@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from captioner.request import CaptionRequest
+from captioner.request import Caption, CaptionRequest
 from generator.model_info import ModelInfo
 from generator.request import GenerationRequest
 
@@ -104,21 +104,25 @@ class PreviewingSDXL(FakeSDXL):
 class FakeBlip:
     """Captions a picture with its size; one whose first pixel is ``poison`` fails.
 
-    ``batches`` records the sizes of the batches.
+    One whose first pixel is ``strange`` is not familiar. ``batches`` records the sizes of the
+    batches.
     """
 
     poison: tuple[int, int, int] = (255, 0, 0)
+    strange: tuple[int, int, int] = (0, 0, 255)
     batches: list[int] = field(default_factory=list)
 
     def batch_key(self, request: CaptionRequest) -> Hashable:
         return len(request.prefix.split()), request.max_new_tokens, request.num_beams
 
-    def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[str]:
+    def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[Caption]:
         self.batches.append(len(requests))
         for request in requests:
             if request.image.getpixel((0, 0)) == self.poison:
                 raise RuntimeError(f"a poisoned picture, {request.image.width} wide")
-        return [
-            f"{request.prefix} a picture of {request.image.width}x{request.image.height}".strip()
-            for request in requests
-        ]
+        return [self._caption(request) for request in requests]
+
+    def _caption(self, request: CaptionRequest) -> Caption:
+        image = request.image
+        words = f"{request.prefix} a picture of {image.width}x{image.height}".strip()
+        return Caption(words, image.getpixel((0, 0)) != self.strange)

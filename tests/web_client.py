@@ -8,6 +8,9 @@ from io import BytesIO
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from generator.job import Job
+from webapp.captioning import captioned
+
 JSON = {"Accept": "application/json"}
 SECONDS = 10
 CAPTION = "a picture of 20x10"  # what the fake captioner calls the picture below
@@ -34,6 +37,12 @@ def job_of(services, response: TestResponse):
     """The job that an upload started."""
     assert response.status_code == 303, alert(response)
     return services.jobs.get(response.location.removeprefix("/jobs/")).job
+
+
+def caption_of(job: Job) -> str | None:
+    """What the captioner said of a job's picture, so far."""
+    said = captioned(job)
+    return said and said.caption
 
 
 def alert(response: TestResponse) -> str | None:

@@ -15,9 +15,13 @@ class Captioning:
 
 @dataclass(frozen=True, slots=True)
 class Captioned:
+    """``is_familiar`` is False if the words are a guess, None if nobody can tell."""
+
     status: ClassVar = "queued"
     caption: str
+    is_familiar: bool | None = None
 
 
-def caption_of(job: Job) -> str | None:
-    return next((event.caption for event in job.events if isinstance(event, Captioned)), None)
+def captioned(job: Job) -> Captioned | None:
+    """The event of the job's caption; None before it, and if words were sent in its place."""
+    return next((event for event in job.events if isinstance(event, Captioned)), None)

@@ -12,11 +12,6 @@ def names() -> list[str]:
     return [file.stem.replace("-", " ") for file in sorted(FOLDER.glob("*.png"))]
 
 
-def holds(picture: bytes) -> bool:
-    """Whether the bytes are one of the scenes, chosen here or dragged from the page."""
-    return any(picture == file.read_bytes() for file in FOLDER.glob("*.png"))
-
-
 def file_name(name: str) -> str:
     return f"{name.replace(' ', '-')}.png"
 

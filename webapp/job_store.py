@@ -18,7 +18,6 @@ class Original:
 
     jpeg: bytes
     size: tuple[int, int]
-    is_example: bool = False
     fields: Mapping[str, str] = field(default_factory=dict)
 
 

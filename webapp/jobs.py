@@ -12,7 +12,7 @@ from generator.job import Event, Failed, Job, Previewed, Progress, Queued, Succe
 from generator.request import InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
 from webapp import mine, similar, studio
-from webapp.captioning import Captioned, caption_of
+from webapp.captioning import Captioned, captioned
 from webapp.errors import error_response, wants_json, with_status
 from webapp.job_store import Entry, UnknownJob
 from webapp.order import parse_order
@@ -72,8 +72,7 @@ def _again(entry: Entry) -> Response:
     seed = generation.seed if generation else None
     fields = {"prompt": "", **request.form.to_dict()}
     order = parse_order(fields, info, entry.original.size, seed)
-    caption = caption_of(entry.job)
-    jobs = similar.again(services(), order, str(order.prompt), caption)
+    jobs = similar.again(services(), order, str(order.prompt), captioned(entry.job))
     return started(jobs, entry.original, order)
 
 
@@ -111,8 +110,8 @@ def format_events(engine: Engine, job: Job, start: int) -> Iterator[str]:
 def format_event(number: int, event: Event, seconds: int | None = None) -> str:
     data: dict[str, object] = {"status": event.status}
     match event:
-        case Captioned(caption):
-            data["caption"] = caption
+        case Captioned(caption, is_familiar):
+            data |= {"caption": caption, "is_familiar": is_familiar}
         case Queued(generation):
             data["prompt"] = generation.prompt
         case Progress(step, num_steps):

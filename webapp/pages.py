@@ -36,9 +36,7 @@ def upload() -> Response:
     encoded = open_image(data)
     with services().decoding.take(encoded.decoding_bytes):
         image = encoded.read(MAX_KEPT_PIXELS_A_SIDE)
-        original = Original(
-            jpeg_bytes(image), image.size, examples.holds(data), infotext.fields_of(data)
-        )
+        original = Original(jpeg_bytes(image), image.size, infotext.fields_of(data))
     order = parse_order(_options(), services().generator.info, image.size)
     if order.prompt is None:
         jobs = similar.start(services(), image, order)

@@ -4,6 +4,7 @@ from concurrent.futures import Future
 
 from PIL import Image
 
+from captioner.request import Caption
 from captioner.wording import without_tics
 from generator.job import Failed, Job
 from generator.request import GenerationRequest, InvalidRequest
@@ -37,27 +38,29 @@ def start(services: Services, image: Image.Image, order: Order) -> list[Job]:
     return jobs
 
 
-def again(services: Services, order: Order, prompt: str, caption: str | None) -> list[Job]:
-    """Paints words that were edited; ``caption`` is what the model said of the same picture.
+def again(services: Services, order: Order, prompt: str, captioned: Captioned | None) -> list[Job]:
+    """Paints words that were edited; ``captioned`` is what the model said of the same picture.
 
     Raises InvalidRequest, QueueFull and EngineClosed.
     """
     requests = order.with_words(prompt)
     jobs = services.generator.reserve(len(requests))
     for job in jobs:
-        if caption is not None:
-            job.publish(Captioned(caption))
+        if captioned is not None:
+            job.publish(captioned)
     _submit(services, jobs, requests)
     return jobs
 
 
-def _give_up(jobs: list[Job], caption: "Future[str]") -> None:
+def _give_up(jobs: list[Job], caption: "Future[Caption]") -> None:
     """Jobs that all end early need no caption; a caption that is there is not disturbed."""
     if all(job.is_finished for job in jobs):
         caption.cancel()
 
 
-def _generate(services: Services, jobs: list[Job], order: Order, caption: "Future[str]") -> None:
+def _generate(
+    services: Services, jobs: list[Job], order: Order, caption: "Future[Caption]"
+) -> None:
     """Runs on the captioner's thread, as soon as the caption is there or has failed."""
     if caption.cancelled():
         return
@@ -66,7 +69,7 @@ def _generate(services: Services, jobs: list[Job], order: Order, caption: "Futur
         return
     said = caption.result()
     for job in jobs:
-        job.publish(Captioned(said))
+        job.publish(Captioned(said, said.is_familiar))
     words = said if order.keeps_tics else without_tics(said)
     if not words.strip():
         _fail(jobs, Failed(NO_CAPTION))

@@ -10,7 +10,7 @@ from captioner.request import MAX_BEAMS, MAX_NEW_TOKENS
 from generator.job import Failed, Job, Succeeded
 from generator.pace import Outlook
 from webapp import examples, mine
-from webapp.captioning import caption_of
+from webapp.captioning import captioned
 from webapp.job_store import Entry
 from webapp.order import COUNTS, LIKE_YOURS, SHAPES
 from webapp.services import services
@@ -48,11 +48,12 @@ def format_job(entry: Entry) -> dict[str, object]:
     job = entry.job
     status = job.status  # read first: the events that it implies are there by now
     progress, outcome, generation = job.progress, job.outcome, job.request
-    outlook = _outlook(job)
+    said, outlook = captioned(job), _outlook(job)
     return {
         "id": job.id,
         "status": status,
-        "caption": caption_of(job),
+        "caption": said and said.caption,
+        "is_familiar": said and said.is_familiar,
         "prompt": generation and generation.prompt,
         "negative_prompt": generation and generation.negative_prompt,
         "seed": generation and generation.seed,
@@ -107,7 +108,6 @@ def _render(entry: Entry | None, error: str | None, problems: Mapping[str, str])
         server_state=server_state(),
         preview_step=entry.job.preview[0] if entry and entry.job.preview else None,
         knows_photos=services().knows_photos,
-        is_guess=entry is not None and _is_guess(entry),
         examples=[] if services().knows_photos else examples.names(),
         strip=strip,
         reads_heic=open_heif is not None,
@@ -120,11 +120,6 @@ def _state(view: Mapping[str, object] | None) -> str:
     if view["status"] in WAITING:
         return "working"
     return "done" if view["status"] == "succeeded" else "failed"
-
-
-def _is_guess(entry: Entry) -> bool:
-    """Whether the words are a guess: the demo models know no pictures but their own scenes."""
-    return not services().knows_photos and not entry.original.is_example
 
 
 def _siblings(entry: Entry | None) -> Sequence[Entry]:

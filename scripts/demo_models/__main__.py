@@ -2,7 +2,8 @@
 
 A run that was cut goes on from its last checkpoint; delete the training folder to start anew. The
 captioner needs no other part; the decoder and the generator need the autoencoder alone, so they
-can learn side by side; ``write`` needs all.
+can learn side by side; ``write`` needs all. ``familiarity`` adds to the written captioner which
+pictures it knows.
 """
 
 import argparse
@@ -15,9 +16,20 @@ environment.prepare()
 import torch
 from diffusers import AutoencoderKL
 
+from captioner.blip import Blip
+from models_cache.catalog import DEMO_CAPTIONER
+from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import usable_cores
+from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
-from scripts.demo_models import autoencoder, captioner, encoded, generator, model_cards
+from scripts.demo_models import (
+    autoencoder,
+    captioner,
+    encoded,
+    familiarity,
+    generator,
+    model_cards,
+)
 from scripts.demo_models.run import Run
 
 
@@ -72,12 +84,20 @@ def _write(options: argparse.Namespace) -> None:
     model_cards.write(options.output / "generator", [vae_run, decoder_run, generator_run])
 
 
+def _fit_familiarity(options: argparse.Namespace) -> None:
+    folder = options.output / "captioner"
+    blip = Blip.load(LocalCheckpoint.open(DEMO_CAPTIONER, folder), Placement(options.device))
+    vae = AutoencoderKL.from_pretrained(options.output / "generator" / "vae", variant="fp16")
+    familiarity.fit(blip, vae.float(), folder)
+
+
 PARTS = {
     "captioner": _train_captioner,
     "autoencoder": _train_autoencoder,
     "decoder": _train_decoder,
     "generator": _train_generator,
     "write": _write,
+    "familiarity": _fit_familiarity,
 }
 
 

@@ -18,6 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from captioner.blip import Blip
+from captioner.images import open_image
 from generator.engine import Engine
 from generator.job import Succeeded
 from generator.sdxl import SDXL
@@ -26,14 +27,18 @@ from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import pick_device
 from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
-from scripts.demo_models import model_cards
+from scripts.demo_models import model_cards, sharpness
 from scripts.demo_models.batches import IMAGE_SIZE
 from scripts.demo_models.drawing import draw_scene
+from scripts.demo_models.familiarity import round_trips
 from scripts.demo_models.judges import BATCH, ByCaptioner, ByPixels, Judge, caption_all
 from scripts.demo_models.scenes import Scene, sample_scene
-from scripts.demo_models.verdict import Verdict, refused, same_words, shown
+from scripts.demo_models.verdict import Verdict, refused, same_words, shown, table, told_apart
 
-Figure = tuple[str, Verdict]
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+LONGEST_SIDE = 2048  # as the server keeps of an upload
+
+Figure = tuple[str, Verdict | str]
 
 
 def held_out_scenes(count: int, seed: int) -> list[Scene]:
@@ -96,12 +101,28 @@ def _figures(blip: Blip, sdxl: SDXL, options: argparse.Namespace) -> Iterator[Fi
     for judge in judges:
         yield from judge_judge(judge, drawings, scenes)
     yield "captions of drawn scenes, word for word", judge_captions(blip, drawings, scenes)
+    yield "drawn scenes that the captioner knows as such", told_apart(blip, drawings, True)
+    if options.photos:
+        yield "photos that it knows to be none", told_apart(blip, photos(options.photos), False)
     asked = scenes[: options.images]
     images = paint_all(sdxl, [scene.caption for scene in asked], options.seed)
     for judge in judges:
-        yield f"images of captions, by the {judge.name}", shown(asked, judge.read(images))
+        seen = judge.read(images)
+        yield f"images of captions, by the {judge.name}", shown(asked, seen)
+        for what, part in table(asked, seen):
+            yield f"images of captions, by the {judge.name}: {what}", part
     round_trip = judge_round_trip(blip, sdxl, drawings[: options.images], options.seed)
     yield "picture, caption, picture, caption: the same words", round_trip
+    drawn = drawings[: options.images]
+    given_back = round_trips(sdxl.pipeline.vae, drawn)
+    yield "sharpness given back by the autoencoder", f"{sharpness.beside(given_back, drawn):.2f}"
+    yield "sharpness of painted images", f"{sharpness.beside(images, drawn):.2f}"
+
+
+def photos(folder: Path) -> list[Image.Image]:
+    """All pictures below a folder."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix.lower() in PHOTO_SUFFIXES)
+    return [open_image(file.read_bytes()).read(LONGEST_SIDE) for file in files]
 
 
 def main() -> None:
@@ -110,7 +131,8 @@ def main() -> None:
     rows = []
     for what, verdict in _figures(blip, sdxl, options):
         print(f"{what}: {verdict}", flush=True)
-        for asked, seen in verdict.wrong[: options.show]:
+        wrong = verdict.wrong if isinstance(verdict, Verdict) else ()
+        for asked, seen in wrong[: options.show]:
             print(f"  asked for: {asked}\n       seen: {seen}")
         rows.append((what, str(verdict)))
     if options.record:
@@ -136,6 +158,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--guidance-scale", type=float, default=DEMO_GENERATOR.guidance_scale)
     parser.add_argument("--captioner", type=Path, metavar="FOLDER", default=captioner)
     parser.add_argument("--generator", type=Path, metavar="FOLDER", default=generator)
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="pictures that are no scenes")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", type=int, default=0, help="mistakes to print (%(default)s)")

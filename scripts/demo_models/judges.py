@@ -8,7 +8,7 @@ from typing import Protocol
 from PIL import Image
 
 from captioner.blip import Blip
-from captioner.request import CaptionRequest
+from captioner.request import Caption, CaptionRequest
 from scripts.demo_models.pixel_judge import PixelJudge
 from scripts.demo_models.scenes import (
     ABOVE,
@@ -58,7 +58,7 @@ class ByPixels:
         return [self.judge.judge(image) for image in images]
 
 
-def caption_all(blip: Blip, images: Sequence[Image.Image]) -> list[str]:
+def caption_all(blip: Blip, images: Sequence[Image.Image]) -> list[Caption]:
     requests = [CaptionRequest(image) for image in images]
     batches = [requests[start : start + BATCH] for start in range(0, len(requests), BATCH)]
     return [caption for batch in batches for caption in blip.caption_batch(batch)]

@@ -6,18 +6,18 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
-from browser_site import Site, start
+from browser_site import Site, picture, start
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = pytest.mark.browser
 
-GUESS = "these words are a guess"
+GUESS = "the captioner's words are a guess"
 
 
-def test_beside_a_picture_that_is_no_sample_the_demo_models_words_are_called_a_guess(
+def test_beside_a_picture_that_the_demo_models_do_not_know_their_words_are_called_a_guess(
     page: Page, site: Site
 ):
-    start(page, site)
+    start(page, site, picture(colour="blue"))
     expect(page.get_by_text(GUESS)).to_be_visible()
     page.get_by_role("link", name="How to load the full models").click()
     page.wait_for_url("**/about")

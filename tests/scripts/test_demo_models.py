@@ -5,9 +5,11 @@ broken pipeline reaches.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image, ImageChops, ImageFilter
 
 from captioner.blip import Blip
 from captioner.images import read_image
@@ -26,11 +28,12 @@ from scripts.demo_models.evaluate import (
     paint_all,
 )
 from scripts.demo_models.judges import ByCaptioner, ByPixels, caption_all
-from scripts.demo_models.verdict import shown
+from scripts.demo_models.verdict import shown, told_apart
 from webapp import examples
 
 pytestmark = pytest.mark.demo
 
+ROOT = Path(__file__).parents[2]
 CPU = Placement(torch.device("cpu"))
 SCENES = held_out_scenes(20, seed=1)
 BOUND = 0.7  # of the sample's images
@@ -94,6 +97,24 @@ def test_the_page_s_examples_are_captioned_by_their_names(blip):
     images = [read_image(examples.read(name)) for name in examples.names()]
     assert len(images) >= 6
     assert caption_all(blip, images) == examples.names()
+
+
+def test_the_captioner_tells_scenes_drawn_or_painted_from_other_pictures(blip, sdxl):
+    drawn = draw_all(held_out_scenes(100, seed=1), seed=1)
+    assert told_apart(blip, drawn, are_scenes=True).share_right >= 0.95
+    painted = paint_all(sdxl, [scene.caption for scene in SCENES])
+    assert told_apart(blip, painted, are_scenes=True).share_right >= 0.8
+    shown_by_name = [read_image(examples.read(name)) for name in examples.names()]
+    assert told_apart(blip, shown_by_name, are_scenes=True).share_right == 1
+    assert told_apart(blip, other_pictures(), are_scenes=False).wrong == ()
+
+
+def other_pictures() -> list[Image.Image]:
+    """As rough as photos, as soft, and a screenshot."""
+    noise = [Image.effect_noise((256, 192), 60).convert("RGB") for _ in range(2)]
+    soft = [image.filter(ImageFilter.GaussianBlur(radius)) for image in noise for radius in (2, 8)]
+    hazy = [ImageChops.multiply(image, Image.new("RGB", image.size, "orange")) for image in soft]
+    return [*noise, *soft, *hazy, Image.open(ROOT / "docs" / "job-desktop.png").convert("RGB")]
 
 
 class ShufflesEmbeddings(SDXL):

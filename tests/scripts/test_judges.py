@@ -6,7 +6,7 @@ import pytest
 
 from scripts.demo_models.judges import is_shown, mismatched
 from scripts.demo_models.scenes import parse_caption, sample_scene
-from scripts.demo_models.verdict import refused, same_words, shown
+from scripts.demo_models.verdict import refused, same_words, shown, table
 
 ASKED = parse_caption("a red house left of a small blue cat by the sea at sunset")
 
@@ -74,6 +74,20 @@ def test_a_judge_who_sees_the_truth_refuses_every_lie_and_one_who_believes_all_n
     assert refused(scenes, scenes).share_right == 1
     rng = Random("mismatched")
     assert refused(scenes, [mismatched(scene, rng) for scene in scenes]).share_right == 0
+
+
+def test_a_table_shows_each_part_of_the_scenes_by_itself():
+    other = parse_caption("a red house by the sea")
+    night = parse_caption("a big white cat at night")
+    parts = dict(table([ASKED, other, night, night], [ASKED, None, night, other]))
+    assert {name: str(part).partition(" right")[0] for name, part in parts.items()} == {
+        "by the sea": "1 of 2",
+        "at night": "1 of 2",
+        "with a small thing": "1 of 1",
+        "with a big thing": "1 of 2",
+        "things: 1": "1 of 3",
+        "things: 2": "1 of 1",
+    }
 
 
 def test_words_are_compared_one_by_one():

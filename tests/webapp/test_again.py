@@ -5,13 +5,13 @@ import re
 
 import pytest
 from fakes import FAKE_INFO
-from web_client import CAPTION, JSON, alert, job_of, picture, upload, words_in
+from web_client import CAPTION, JSON, alert, caption_of, job_of, picture, upload, words_in
 
 from generator.job import Cancelled, Failed, Queued, Succeeded
 from generator.request import InvalidRequest
 from models_cache.runtime.model_thread import STOPPING, EngineClosed
 from webapp import environ, similar
-from webapp.captioning import Captioned, caption_of
+from webapp.captioning import Captioned
 from webapp.order import parse_order
 
 EMPTY = "In words is empty: say what to paint."
@@ -32,18 +32,19 @@ def finish(by_hand, job):
         by_hand.generator.step()
 
 
-def paint(by_hand, prompt, caption=None, **fields):
+def paint(by_hand, prompt, said=None, **fields):
     """Without the page."""
     order = parse_order({"prompt": prompt, **fields}, FAKE_INFO, (20, 10), old_seed=0)
-    return similar.again(by_hand, order, order.prompt, caption)
+    return similar.again(by_hand, order, order.prompt, said)
 
 
 # Without the page
 
 
 def test_edited_words_are_painted_and_nothing_is_captioned_again(by_hand):
-    [job] = paint(by_hand, "a blue house", caption="a red house")
-    assert job.events == (Captioned("a red house"), Queued(job.request))
+    said = Captioned("a red house", is_familiar=False)
+    [job] = paint(by_hand, "a blue house", said)
+    assert job.events == (said, Queued(job.request))
     assert job.request.prompt == "a blue house"
     by_hand.captioner.step()
     assert by_hand.captioner.model.batches == []

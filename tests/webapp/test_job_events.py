@@ -38,7 +38,7 @@ def test_the_events_tell_everything_from_the_first_to_the_outcome(patient, finis
         assert data.pop("seconds", 1) == 1  # what fakes take
     assert [(name, data) for _, name, data in events] == [
         ("captioning", {"status": "captioning"}),
-        ("captioned", {"status": "queued", "caption": CAPTION}),
+        ("captioned", {"status": "queued", "caption": CAPTION, "is_familiar": True}),
         ("queued", {"status": "queued", "prompt": CAPTION}),
         *(("progress", {"status": "running", "step": step, "num_steps": 4}) for step in range(5)),
         ("succeeded", {"status": "succeeded"}),

@@ -5,11 +5,10 @@ from dataclasses import replace
 import pytest
 from fakes import FAKE_INFO
 from PIL import Image
-from web_client import CAPTION, JSON, assert_no_job, job_of, upload
+from web_client import CAPTION, JSON, assert_no_job, caption_of, job_of, upload
 
 from captioner.request import MAX_BEAMS, MAX_NEW_TOKENS
 from generator.request import MAX_PROMPT_CHARACTERS, MAX_SEED, InvalidRequest
-from webapp.captioning import caption_of
 from webapp.order import COUNTS, InvalidFields, parse_order
 
 # One that offers every shape.

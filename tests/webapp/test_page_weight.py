@@ -1,4 +1,4 @@
-"""What a visitor's browser fetches before the first paint and after it, as a proxy would send it."""
+"""What a visitor's browser fetches of a page beside its pictures, as a proxy would send it."""
 
 import gzip
 from pathlib import Path

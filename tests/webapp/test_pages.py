@@ -7,6 +7,7 @@ from web_client import (
     alert,
     assert_form_again,
     assert_no_job,
+    caption_of,
     job_of,
     picture,
     upload,
@@ -14,10 +15,10 @@ from web_client import (
 )
 
 import captioner.engine
+from captioner.request import Caption
 from generator.job import Succeeded
 from models_cache.runtime.model_thread import STOPPING
 from webapp import create_app
-from webapp.captioning import caption_of
 from webapp.job_store import JobStore
 from webapp.services import Services
 from webapp.settings import Settings
@@ -157,7 +158,7 @@ def test_a_caption_of_markup_is_text(by_hand):
 
     class Attacker(FakeBlip):
         def caption_batch(self, requests):
-            return [attack for _ in requests]
+            return [Caption(attack) for _ in requests]
 
     services = Services(captioner.engine.Engine(Attacker()), by_hand.generator, JobStore())
     app = create_app(Settings(), services)

@@ -5,20 +5,20 @@ import logging
 import pytest
 from fakes import FakeBlip, FakeSDXL
 from PIL import Image
+from web_client import CAPTION, caption_of
 
 import captioner.engine
 import generator.engine
+from captioner.request import Caption
 from generator.engine import MODEL_FAILED, QueueFull
 from generator.job import Cancelled, Failed, Progress, Queued, Succeeded
 from generator.request import MAX_PROMPT_CHARACTERS
 from models_cache.runtime.model_thread import STOPPING, EngineClosed
 from webapp import similar
-from webapp.captioning import Captioned, Captioning, caption_of
+from webapp.captioning import Captioned, Captioning
 from webapp.job_store import JobStore
 from webapp.order import parse_order
 from webapp.services import Services
-
-CAPTION = "a picture of 20x10"
 
 
 class Captioner(FakeBlip):
@@ -29,7 +29,7 @@ class Captioner(FakeBlip):
         self.caption = caption
 
     def caption_batch(self, requests):
-        return [self.caption for _ in requests]
+        return [Caption(self.caption) for _ in requests]
 
 
 def picture(color="green"):
@@ -74,7 +74,7 @@ def test_a_picture_becomes_a_caption_and_the_caption_an_image(by_hand):
     job = start_one(by_hand)
     assert job.events == (Captioning(),)
     by_hand.captioner.step()
-    assert job.events[1:] == (Captioned(CAPTION), Queued(job.request))
+    assert job.events[1:] == (Captioned(CAPTION, is_familiar=True), Queued(job.request))
     assert job.request.prompt == CAPTION
     finish(by_hand)
     assert isinstance(job.outcome, Succeeded)
