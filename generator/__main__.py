@@ -22,6 +22,7 @@ from models_cache.advice import CannotStart
 from models_cache.catalog import Family
 from models_cache.choose import choose
 from models_cache.flags import EPILOG, add_model_flags
+from models_cache.runtime import nvidia
 from models_cache.runtime.device import pick_device
 from models_cache.runtime.gpu_fit import place
 from models_cache.runtime.tensors import check_weights
@@ -47,7 +48,8 @@ def _serve(parser: argparse.ArgumentParser, options: argparse.Namespace, output:
     try:
         device = pick_device(options.device)
         names = {Family.SDXL: options.generator}
-        choice = choose(options.models, names, has_cuda=device.type == "cuda")
+        has_cuda, problem = device.type == "cuda", nvidia.problem()
+        choice = choose(options.models, names, has_cuda, cuda_problem=problem)
         print(choice.reason, file=sys.stderr)
         checkpoint = choice.checkpoints[Family.SDXL]
         placement = place(options.memory, [checkpoint], device)

@@ -61,12 +61,13 @@ def choose(
     has_cuda: bool,
     store: Store | None = None,
     fetch: Fetch | None = fetch_in_child,
+    cuda_problem: str = "",
 ) -> Choice:
     """A checkpoint for each family in ``names``; a folder or hub id there goes before ``models``.
 
     ``auto`` is full if there is a CUDA device and the weights are at hand, demo otherwise, and
     fetches nothing. What else was asked for and is missing is left to ``fetch``, if there is one.
-    Raises CannotStart.
+    ``cuda_problem`` says why a GPU that is there is not used. Raises CannotStart.
     """
     store = store or Store()
     asked = [store.named(name, family) for family, name in names.items() if name]
@@ -83,7 +84,8 @@ def choose(
         located += automatic
     found = {each.known.family: each for each in located}
     checkpoints = {family: found[family] for family in names}
-    return Choice(checkpoints, "\n".join([_summary(checkpoints, has_cuda), *why]))
+    lines = [_summary(checkpoints, has_cuda), *why, cuda_problem]
+    return Choice(checkpoints, "\n".join(filter(None, lines)))
 
 
 def _choose_automatically(

@@ -79,6 +79,7 @@ def make_services(settings: Settings, models: ModelPair) -> Services:
             ModelCard(ROLES[family], known.name, str(models.placement.device), known.licence)
             for family, known in known_models
         ],
+        cuda_problem=models.cuda_problem,
     )
 
 

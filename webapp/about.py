@@ -16,6 +16,7 @@ def about() -> str:
         seconds_a_step=services().generator.seconds_a_step,
         jobs=services().jobs,
         knows_photos=services().knows_photos,
+        cuda_problem=services().cuda_problem,
     )
 
 

@@ -12,6 +12,7 @@ from models_cache.catalog import Family
 from models_cache.choose import choose
 from models_cache.flags import Memory, Models
 from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime import nvidia
 from models_cache.runtime.device import pick_device
 from models_cache.runtime.gpu_fit import Placement, place
 from models_cache.runtime.loading import ConstructionLock, LoadProgress, load_warm
@@ -20,11 +21,15 @@ from models_cache.runtime.tensors import check_weights
 
 @dataclass(frozen=True, slots=True)
 class ModelPair:
-    """Each is loaded by the thread that is to own it; neither computes before both are there."""
+    """Each is loaded by the thread that is to own it; neither computes before both are there.
+
+    ``cuda_problem`` says why a GPU that is there is not used.
+    """
 
     checkpoints: Mapping[Family, LocalCheckpoint]
     placement: Placement
     progress: Mapping[Family, LoadProgress]
+    cuda_problem: str = ""
     lock: ConstructionLock = field(default_factory=lambda: ConstructionLock(2))
 
     @classmethod
@@ -36,14 +41,15 @@ class ModelPair:
         Not while another thread constructs a model. Raises CannotStart.
         """
         where = pick_device(device)
-        choice = choose(models, names, has_cuda=where.type == "cuda")
+        has_cuda, problem = where.type == "cuda", nvidia.problem()
+        choice = choose(models, names, has_cuda, cuda_problem=problem)
         print(choice.reason, file=sys.stderr)
         checkpoints = choice.checkpoints
         placement = place(memory, checkpoints.values(), where)
         check_weights(checkpoints[Family.BLIP], captioner.blip.COMPONENTS)
         check_weights(checkpoints[Family.SDXL], generator.pipeline.COMPONENTS)
         progress = {family: LoadProgress(each) for family, each in checkpoints.items()}
-        return cls(checkpoints, placement, progress)
+        return cls(checkpoints, placement, progress, problem)
 
     def load_captioner(self) -> Blip:
         """The captioner, warm. Raises what loading raises, and OtherModelFailed."""

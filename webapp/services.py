@@ -35,8 +35,9 @@ class ModelCard:
 class Services:
     """``knows_photos`` is False for the demo models, which know drawn scenes alone.
 
-    ``loading`` tells how far each model is. ``streams`` bounds the threads that
-    follow jobs, ``decoding`` the memory that pictures take while they are decoded.
+    ``cuda_problem`` says why a GPU that is there is not used; ``loading`` how far each model is.
+    ``streams`` bounds the threads that follow jobs, ``decoding`` the memory that pictures take
+    while they are decoded.
     """
 
     captioner: captioner.engine.Engine
@@ -45,6 +46,7 @@ class Services:
     knows_photos: bool = True
     loading: Sequence[LoadProgress] = ()
     models: Sequence[ModelCard] = ()
+    cuda_problem: str = ""
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))
     decoding: MemoryBudget = field(default_factory=lambda: MemoryBudget(DECODING_BYTES))
 

@@ -12,6 +12,7 @@ import torch
 
 from models_cache.advice import CannotStart
 from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime import nvidia
 
 AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
 MEMINFO = Path("/proc/meminfo")
@@ -82,7 +83,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto`` is the first CUDA device, or the CPU if there is none. Raises CannotStart.
+    """``auto`` is the first CUDA device, or the CPU if none can be used. Raises CannotStart.
 
     Computes from then on with no more threads than this process has cores: torch counts the
     machine's, of which a container may have a few. Two threads with a quota of one core took twice
@@ -90,11 +91,15 @@ def pick_device(name: str) -> torch.device:
     """
     torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        is_usable = torch.cuda.is_available() and not nvidia.problem()
+        return torch.device("cuda" if is_usable else "cpu")
     known = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
     if name not in known and (name != "cuda" or len(known) == 1):
-        raise CannotStart(f"--device {name}: this machine has {', '.join(known)}")
-    return torch.device(name)
+        raise CannotStart(f"--device {name}: this machine has {', '.join(known)}", nvidia.problem())
+    device = torch.device(name)
+    if device.type == "cuda" and (problem := nvidia.problem(device.index or 0)):
+        raise CannotStart(f"--device {name} cannot be used", problem)
+    return device
 
 
 def dtype_on(device: torch.device) -> torch.dtype:

@@ -64,6 +64,14 @@ def test_auto_is_the_demo_without_a_gpu(store):
     )
 
 
+@pytest.mark.usefixtures("blip_large", "sdxl_base")
+@pytest.mark.parametrize("models", Models)
+def test_why_a_gpu_that_is_there_is_not_used_is_said_whatever_was_asked_for(store, models):
+    problem = "Its driver is too old."
+    choice = choose(models, both(None, None), False, store=store, cuda_problem=problem)
+    assert choice.reason.splitlines()[-1] == problem
+
+
 def test_auto_without_the_weights_is_the_demo_and_says_how_to_fetch_them(store):
     choice = choose(Models.AUTO, both(None, None), has_cuda=True, store=store)
     assert checkpoints(choice) == catalog.DEMO

@@ -102,6 +102,7 @@ def test_the_page_s_examples_are_captioned_by_their_names(blip):
 def test_the_captioner_tells_scenes_drawn_or_painted_from_other_pictures(blip, sdxl):
     drawn = draw_all(held_out_scenes(100, seed=1), seed=1)
     assert told_apart(blip, drawn, are_scenes=True).share_right >= 0.95
+    assert told_apart(blip, drawn, are_scenes=False).share_right <= 0.05
     painted = paint_all(sdxl, [scene.caption for scene in SCENES])
     assert told_apart(blip, painted, are_scenes=True).share_right >= 0.8
     shown_by_name = [read_image(examples.read(name)) for name in examples.names()]

@@ -1,6 +1,7 @@
 """The scripts, wherever the user stands and however they are called."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -97,6 +98,14 @@ def test_an_extra_is_installed_and_python_hears_nothing_of_it(
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-4:] == ["-m", "webapp", "--port", "1"]
     assert missing.read_text() == "heif"
+
+
+def test_extras_are_installed_before_what_all_need(clone, tmp_path):
+    """One of them is another build of torch, which is then there already."""
+    for name in ("cuda", "heif"):
+        (clone / ".venv" / f"installed-requirements-{name}.txt").unlink()
+    done = run(clone / "scripts" / "serve", "--with", "heif", cwd=tmp_path)
+    assert re.findall(r"what requirements-(\w+)", done.stderr) == ["heif", "cuda"]
 
 
 @pytest.mark.parametrize("word", ["rar", "cuda", "dev", "heif,rar", "../x", ""])

@@ -40,6 +40,14 @@ def test_about_says_how_long_a_step_takes_once_one_was_painted(told, by_hand):
     )
 
 
+def test_about_says_why_a_gpu_that_is_there_is_not_used(by_hand):
+    services = replace(by_hand, cuda_problem="Its driver is too old.")
+    assert (
+        "Its driver is too old."
+        in create_app(Settings(), services).test_client().get("/about").text
+    )
+
+
 def test_about_the_demo_models_says_how_to_load_the_full_ones(client):
     page = client.get("/about").text
     assert "They know drawn scenes, not photos" in page
