@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from threading import Event
+from functools import partial
 from typing import NoReturn
 
 from models_cache import environment
@@ -17,6 +17,7 @@ import generator.engine
 from generator.pipeline import read_model_info
 from models_cache.advice import CannotStart
 from models_cache.catalog import ROLES, Family
+from models_cache.runtime.model_thread import DEVICE_LOST
 from models_cache.terminal import READER_LEFT
 from webapp import create_app
 from webapp.job_store import JobStore
@@ -32,7 +33,7 @@ NOT_LOADED = "The models could not be loaded: the server's log says why."
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 after a clean stop, 1 if a model could not be loaded, 2 if the server could
-    not start, 3 if work was cut.
+    not start, 3 if work was cut, 4 if the GPU has failed.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # waitress warns whenever a request waits for a thread; that is normal here.
@@ -93,20 +94,21 @@ def _announce(settings: Settings, server: Server) -> None:
 
 
 def _run(server: Server, services: Services, models: ModelPair) -> int:
-    failed = Event()
+    codes: list[int] = []
 
-    def give_up() -> None:
-        failed.set()
+    def give_up(code: int, reason: str) -> None:
+        codes.append(code)
         # Neither works without the other, and no request is to wait for what will not come.
-        services.captioner.end(NOT_LOADED)
-        services.generator.end(NOT_LOADED)
+        services.captioner.end(reason)
+        services.generator.end(reason)
         server.stop()
 
-    services.captioner.start(models.load_captioner, give_up)
-    services.generator.start(models.load_generator, give_up)
+    ends = partial(give_up, 1, NOT_LOADED), partial(give_up, 4, DEVICE_LOST)
+    services.captioner.start(models.load_captioner, *ends)
+    services.generator.start(models.load_generator, *ends)
     code = server.run()
-    if failed.is_set():
-        return 1
+    if codes:
+        return codes[0]
     # A step of what was cut may take minutes, and so may what is left to load: we do not wait.
     if code == FINISHED and services.are_ready:
         services.captioner.close()

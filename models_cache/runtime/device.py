@@ -13,6 +13,7 @@ import torch
 from models_cache.advice import CannotStart
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime import nvidia
+from models_cache.runtime.model_thread import DeviceLost
 
 AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
 MEMINFO = Path("/proc/meminfo")
@@ -39,14 +40,29 @@ class OutOfMemory(MemoryError):
 def on_device(
     method: Callable[Concatenate[Model, Parameters], Result],
 ) -> Callable[Concatenate[Model, Parameters], Result]:
-    """Makes a model's method hold the device's lock, and raise OutOfMemory if memory runs out."""
+    """Makes a model's method hold the device's lock, and raise OutOfMemory if memory runs out.
+
+    Raises DeviceLost if CUDA fails for good.
+    """
 
     @wraps(method)
     def locked(model: Model, /, *args: Parameters.args, **options: Parameters.kwargs) -> Result:
         with model.device_lock:
-            return naming_out_of_memory(lambda: method(model, *args, **options))
+            try:
+                return naming_out_of_memory(lambda: method(model, *args, **options))
+            except torch.AcceleratorError as error:
+                raise_if_lost(error)
+                raise
 
     return locked
+
+
+def raise_if_lost(error: torch.AcceleratorError) -> None:
+    """Raises DeviceLost if CUDA answers no more: after some errors every later call fails too."""
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError as later:
+        raise DeviceLost(str(error)) from later
 
 
 def naming_out_of_memory(call: Callable[[], Result]) -> Result:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # the web knows the engines, and no torch
 log = logging.getLogger(__name__)
 
 STOPPING = "The server is stopping: try again in a minute."
+DEVICE_LOST = "The GPU has failed, and the server ends: try again once it was started anew."
 
 Model = TypeVar("Model")
 Result = TypeVar("Result")
@@ -27,6 +28,13 @@ class EngineClosed(Exception):
 
     def __init__(self, reason: str = STOPPING) -> None:
         super().__init__(reason)
+
+
+class DeviceLost(BaseException):
+    """CUDA's context is broken for good: no later call of this process can work.
+
+    It is no Exception, as engines outlive those, and go on with the next request.
+    """
 
 
 class ModelThread(ABC, Generic[Model]):
@@ -66,12 +74,23 @@ class ModelThread(ABC, Generic[Model]):
         self,
         load: Callable[[], Model] | None = None,
         on_failure: Callable[[], None] = lambda: None,
+        on_device_lost: Callable[[], None] = lambda: None,
     ) -> None:
         """Makes the thread that owns the model and calls ``load`` first: requests wait for that.
 
-        If ``load`` fails, so does every request, and ``on_failure`` is called, on that thread.
+        If ``load`` fails, so does every request, and ``on_failure`` is called, on that thread;
+        ``on_device_lost``, if a step raises DeviceLost.
         """
-        work = (lambda: self._load_and_run(load, on_failure)) if load else self.run
+
+        def work() -> None:
+            try:
+                if load is None or self._load(load, on_failure):
+                    self.run()
+            except DeviceLost:
+                log.critical("the device of the %s is lost", self.name, exc_info=True)
+                self.end(DEVICE_LOST)
+                on_device_lost()
+
         self._thread = Thread(target=work, name=self.name)
         self._thread.start()
 
@@ -106,10 +125,13 @@ class ModelThread(ABC, Generic[Model]):
         try:
             while self._wait_for_work():
                 self.step()
+        except DeviceLost:
+            self._reason = DEVICE_LOST
+            raise
         finally:
             self.end(self._reason)
 
-    def _load_and_run(self, load: Callable[[], Model], on_failure: Callable[[], None]) -> None:
+    def _load(self, load: Callable[[], Model], on_failure: Callable[[], None]) -> bool:
         try:
             self._model = load()
         except Exception as error:
@@ -117,8 +139,8 @@ class ModelThread(ABC, Generic[Model]):
                 log.exception("the %s could not be loaded", self.name)
             self.end(f"The {self.name} could not be loaded: the server's log says why.")
             on_failure()
-            return
-        self.run()
+            return False
+        return True
 
     def _wait_for_work(self) -> bool:
         with self._changed:

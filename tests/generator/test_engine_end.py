@@ -3,11 +3,12 @@
 import threading
 
 import pytest
+from fakes import FakeSDXL
 from painting_engine import SECONDS, STAGES, Death, ask, is_closed
 
 from generator.engine import Engine
 from generator.job import Cancelled, Failed, Progress, Queued, Succeeded
-from models_cache.runtime.model_thread import STOPPING, EngineClosed
+from models_cache.runtime.model_thread import DEVICE_LOST, STOPPING, DeviceLost, EngineClosed
 
 
 def test_requests_wait_for_the_model_to_be_loaded(model):
@@ -44,6 +45,29 @@ def test_a_model_that_cannot_be_loaded_fails_who_waits_and_who_comes(model, capl
     engine.close()
     assert not engine.is_alive
     assert "a tensor of another shape" in caplog.text
+
+
+@pytest.mark.parametrize("moment", ["load", *STAGES])
+def test_a_lost_device_fails_all_and_ends_the_thread_which_says_so(model, caplog, moment):
+    def lose(stage: str, prompt: str) -> None:
+        if stage == moment:
+            raise DeviceLost("CUDA error: unspecified launch failure")
+
+    def load() -> FakeSDXL:
+        lose("load", "")
+        return model
+
+    engine, told = Engine(info=model.info, max_batch_size=1), threading.Event()
+    jobs = [engine.submit(ask(prompt, 1)) for prompt in ("a", "b")]
+    model.on_stage = lose
+    engine.start(load, on_device_lost=told.set)
+    assert told.wait(SECONDS)
+    assert [job.wait(SECONDS) for job in jobs] == 2 * [Failed(DEVICE_LOST, stopped=True)]
+    with pytest.raises(EngineClosed, match="The GPU has failed"):
+        engine.reserve()
+    engine.close()
+    assert not engine.is_alive
+    assert "unspecified launch failure" in caplog.text
 
 
 def test_an_engine_that_is_ended_tells_who_waits_and_who_comes_and_waits_for_nobody(model):

@@ -1,6 +1,7 @@
 """Devices are named as torch names them, and threads are no more than cores."""
 
 import os
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ from checkpoints import unchecked
 
 from models_cache.advice import CannotStart
 from models_cache.catalog import Family
-from models_cache.runtime.device import dtype_on, pick_device, vae_dtype
+from models_cache.runtime.device import OutOfMemory, dtype_on, on_device, pick_device, vae_dtype
+from models_cache.runtime.model_thread import DeviceLost
 
 
 def test_a_device_that_is_not_there_is_named_with_those_that_are():
@@ -47,3 +49,36 @@ def test_a_vae_that_overflows_in_fp16_is_bf16_where_the_gpu_has_that(
 def test_precision_is_half_on_a_gpu_alone():
     assert dtype_on(torch.device("cuda")) is torch.float16
     assert dtype_on(torch.device("cpu")) is torch.float32
+
+
+class Failing:
+    """A model whose call raises what CUDA does."""
+
+    device_lock = nullcontext()
+
+    def __init__(self, words):
+        self.words = words
+
+    @on_device
+    def forward(self):
+        raise torch.AcceleratorError(self.words)
+
+
+SICK = "CUDA error: an illegal memory access was encountered"
+
+
+def test_a_device_that_answers_no_more_is_lost(monkeypatch):
+    def synchronize():
+        raise torch.AcceleratorError(SICK)
+
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    with pytest.raises(DeviceLost, match="illegal memory access"):
+        Failing(SICK).forward()
+
+
+def test_an_error_after_which_the_device_still_answers_is_one_request_s(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    with pytest.raises(torch.AcceleratorError, match="invalid argument"):
+        Failing("CUDA error: invalid argument").forward()
+    with pytest.raises(OutOfMemory):
+        Failing("CUDA error: out of memory").forward()

@@ -1,0 +1,71 @@
+"""How the process ends if a model does: the exit code tells the supervisor what to do."""
+
+from types import SimpleNamespace
+
+import pytest
+from fakes import FAKE_INFO, FakeBlip, FakeSDXL
+from tiny_server import join_pool_threads
+
+import captioner.engine
+import generator.engine
+from generator.job import Failed
+from models_cache.runtime.model_thread import DEVICE_LOST, DeviceLost
+from webapp import create_app
+from webapp.__main__ import NOT_LOADED, _run
+from webapp.job_store import JobStore
+from webapp.limits import Limits
+from webapp.server import Server, bind
+from webapp.services import Services
+from webapp.settings import Settings
+
+pytestmark = pytest.mark.tiny
+
+OF_THE_GENERATOR = "The generator could not be loaded: the server's log says why."
+
+
+def break_down(*_):
+    raise RuntimeError("a tensor of another shape")
+
+
+def lose(*_):
+    raise DeviceLost("CUDA error: uncorrectable ECC error")
+
+
+def broken_at_load():
+    return SimpleNamespace(load_captioner=FakeBlip, load_generator=break_down)
+
+
+def lost_while_loading():
+    return SimpleNamespace(load_captioner=FakeBlip, load_generator=lose)
+
+
+def lost_while_painting():
+    return SimpleNamespace(load_captioner=FakeBlip, load_generator=lambda: FakeSDXL(on_stage=lose))
+
+
+@pytest.mark.parametrize(
+    ("models", "code", "sentence"),
+    [
+        (broken_at_load, 1, NOT_LOADED),
+        (lost_while_loading, 4, DEVICE_LOST),
+        (lost_while_painting, 4, DEVICE_LOST),
+    ],
+)
+def test_the_exit_code_says_whether_a_model_or_the_gpu_has_failed(models, code, sentence):
+    services = Services(
+        captioner.engine.Engine(), generator.engine.Engine(info=FAKE_INFO), JobStore()
+    )
+    server = Server(create_app(Settings(), services), bind("127.0.0.1", [0]), Limits(threads=2))
+    job = services.generator.submit(FAKE_INFO.request("a house"))
+    assert _run(server, services, models()) == code
+    outcome = job.wait(0)
+    assert isinstance(outcome, Failed)
+    assert outcome.stopped
+    assert outcome.error in (
+        sentence,
+        OF_THE_GENERATOR,
+    )
+    for engine in (services.captioner, services.generator):
+        engine.close()
+        assert not engine.is_alive
+    join_pool_threads()
