@@ -21,7 +21,7 @@ from models_cache.catalog import Family
 from models_cache.choose import choose
 from models_cache.flags import EPILOG, add_model_flags
 from models_cache.runtime import nvidia
-from models_cache.runtime.device import pick_device
+from models_cache.runtime.device import pick_device, use_device
 from models_cache.runtime.gpu_fit import place
 from models_cache.runtime.tensors import check_weights
 
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         device = pick_device(options.device)
+        use_device(device)
         names = {Family.BLIP: options.captioner}
         has_cuda, problem = device.type == "cuda", nvidia.problem()
         choice = choose(options.models, names, has_cuda, cuda_problem=problem)

@@ -1,8 +1,9 @@
 """The server's two models: chosen, compared with their configs, loaded side by side."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import captioner.blip
 import generator.pipeline
@@ -13,10 +14,12 @@ from models_cache.choose import choose
 from models_cache.flags import Memory, Models
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime import nvidia
-from models_cache.runtime.device import pick_device
+from models_cache.runtime.device import pick_device, use_device
 from models_cache.runtime.gpu_fit import Placement, place
-from models_cache.runtime.loading import ConstructionLock, LoadProgress, load_warm
+from models_cache.runtime.loading import ConstructionLock, LoadProgress, Warmable, load_warm
 from models_cache.runtime.tensors import check_weights
+
+Model = TypeVar("Model", bound=Warmable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,14 @@ class ModelPair:
 
     def load_captioner(self) -> Blip:
         """The captioner, warm. Raises what loading raises, and OtherModelFailed."""
-        checkpoint, progress = self.checkpoints[Family.BLIP], self.progress[Family.BLIP]
-        return load_warm(Blip.load, checkpoint, self.placement, progress, self.lock)
+        return self._load(Blip.load, Family.BLIP)
 
     def load_generator(self) -> SDXL:
         """The generator, warm. Raises what loading raises, and OtherModelFailed."""
-        checkpoint, progress = self.checkpoints[Family.SDXL], self.progress[Family.SDXL]
-        return load_warm(SDXL.load, checkpoint, self.placement, progress, self.lock)
+        return self._load(SDXL.load, Family.SDXL)
+
+    def _load(self, load: Callable[[LocalCheckpoint, Placement], Model], family: Family) -> Model:
+        """On the thread that is to own the model."""
+        use_device(self.placement.device)
+        checkpoint, progress = self.checkpoints[family], self.progress[family]
+        return load_warm(load, checkpoint, self.placement, progress, self.lock)

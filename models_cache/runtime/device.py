@@ -19,6 +19,13 @@ AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
 MEMINFO = Path("/proc/meminfo")
 # Where there is no exception class for it: a CPU's allocator, CUDA itself, cuBLAS and cuDNN.
 OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+# What cuBLAS and cuDNN say of a full device, and of other things too.
+PERHAPS_OUT_OF_MEMORY = (
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_INTERNAL_ERROR",
+    "unable to find an engine",
+)
+NEARLY_FULL = 200_000_000  # bytes that are free
 
 
 class OnDevice(Protocol):
@@ -70,14 +77,21 @@ def naming_out_of_memory(call: Callable[[], Result]) -> Result:
     try:
         return call()
     except RuntimeError as error:  # torch.OutOfMemoryError is one
-        is_known = isinstance(error, torch.OutOfMemoryError)
-        if not is_known and not any(words in str(error) for words in OUT_OF_MEMORY):
+        if not isinstance(error, torch.OutOfMemoryError) and not _is_out_of_memory(str(error)):
             raise
         reason = str(error)
     # Out here, since the traceback of an exception that is being handled holds the tensors of
     # every frame that it went through, and none of them could be freed.
     free()
     raise OutOfMemory(reason)
+
+
+def _is_out_of_memory(said: str) -> bool:
+    if any(words in said for words in OUT_OF_MEMORY):
+        return True
+    if not any(words in said for words in PERHAPS_OUT_OF_MEMORY):
+        return False
+    return (free_bytes(torch.device("cuda")) or 0) < NEARLY_FULL
 
 
 def free() -> None:
@@ -116,6 +130,15 @@ def pick_device(name: str) -> torch.device:
     if device.type == "cuda" and (problem := nvidia.problem(device.index or 0)):
         raise CannotStart(f"--device {name} cannot be used", problem)
     return device
+
+
+def use_device(device: torch.device) -> None:
+    """For each thread that owns a model, first: libraries ask for the thread's current device.
+
+    Without it, pinning memory for a second GPU makes a context on the first, of some 400 MB.
+    """
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
 
 
 def dtype_on(device: torch.device) -> torch.dtype:

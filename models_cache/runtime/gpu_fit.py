@@ -172,7 +172,15 @@ def place(asked: Memory, checkpoints: Iterable[LocalCheckpoint], device: torch.d
                 "--memory offload is for CUDA devices: on a CPU all weights are in host memory"
             )
         return Placement(device)
-    fit = Fit.of(asked, Needs.of(checkpoints, device), free_bytes(device) or 0)
+    try:
+        free = free_bytes(device) or 0
+    except RuntimeError as error:  # another program has it for itself, or its memory is full
+        reason = str(error).partition("\n")[0]
+        raise CannotStart(
+            f"{device} does not answer: {reason}",
+            "Look with nvidia-smi whether other programs use it, and end those.",
+        ) from error
+    fit = Fit.of(asked, Needs.of(checkpoints, device), free)
     print(fit.arithmetic, file=sys.stderr)
     device_lock = Lock() if fit.memory is Memory.OFFLOAD else None
     return Placement(device, device_lock, fit.max_batch_size)

@@ -5,12 +5,17 @@ time, where they already are, and to memory that is not pinned. Weights do not c
 in is one copy, at the full speed of the bus, and leaving is none.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
 import torch
 from torch import nn
+
+log = logging.getLogger(__name__)
+
+UNPINNED = "no more host memory can be pinned: weights will come in more slowly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,9 @@ class Offload:
 
     def __init__(self, modules: list[nn.Module], device: torch.device) -> None:
         self.device = device
-        self._slots = list(_slots(modules, device))
+        self._slots = list(_slots(modules))
+        if device.type == "cuda":
+            _pin(slot.host for slot in self._slots)
 
     def __enter__(self) -> None:
         try:
@@ -61,24 +68,27 @@ class Offload:
             slot.holder[slot.name] = slot.host
 
 
-def _slots(modules: list[nn.Module], device: torch.device) -> Iterator[Slot]:
+def _slots(modules: list[nn.Module]) -> Iterator[Slot]:
     """Puts every tensor into host memory, one by one: nothing is there twice for long."""
-    offloaded: set[int] = set()
     for module in (part for each in modules for part in each.modules()):
         for holder in (module._parameters, module._buffers):
             for name, tensor in holder.items():
-                if tensor is None:
-                    continue
-                if id(tensor) not in offloaded:
-                    offloaded.add(id(tensor))
-                    _pin(tensor, device)
-                yield Slot(holder, name, tensor)
+                if tensor is not None:
+                    tensor.data = tensor.data.to("cpu")
+                    yield Slot(holder, name, tensor)
 
 
-def _pin(tensor: torch.Tensor, device: torch.device) -> None:
-    """Moves the tensor's data to memory that ``device`` can read by itself."""
-    data = tensor.data.to("cpu")
-    tensor.data = data.pin_memory() if device.type == "cuda" else data
+def _pin(tensors: Iterable[torch.Tensor]) -> None:
+    """Moves their data to memory that the device can read by itself, as far as there is any.
+
+    Systems bound such memory, WSL tightly. Other memory serves as well, and is slower to copy.
+    """
+    for tensor in {id(each): each for each in tensors}.values():
+        try:
+            tensor.data = tensor.data.pin_memory()
+        except RuntimeError:
+            log.warning(UNPINNED, exc_info=True)
+            return
 
 
 def _like(host: torch.Tensor, device: torch.device) -> torch.Tensor:

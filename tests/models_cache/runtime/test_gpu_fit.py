@@ -70,3 +70,13 @@ def test_a_cpu_has_no_choice(capsys):
     with pytest.raises(CannotStart, match="--memory offload is for CUDA devices"):
         place(Memory.OFFLOAD, [CAPTIONER, GENERATOR], CPU)
     assert capsys.readouterr().err == ""
+
+
+def test_a_gpu_that_does_not_answer_is_said_to_be_in_use(monkeypatch):
+    def busy(device):
+        raise torch.AcceleratorError("CUDA error: all CUDA-capable devices are busy\nfor debugging")
+
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    monkeypatch.setattr(gpu_fit, "free_bytes", busy)
+    with pytest.raises(CannotStart, match="cuda does not answer: .*are busy. Look with nvidia-smi"):
+        place(Memory.AUTO, [CAPTIONER], CUDA)

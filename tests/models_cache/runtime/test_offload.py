@@ -72,3 +72,23 @@ def test_nothing_is_copied_back(modules):
 def test_shared_weights_stay_shared(modules):
     with Offload(modules, ELSEWHERE):
         assert modules[0].weight is modules[1].tied
+
+
+def test_what_cannot_be_pinned_stays_as_it_is_and_is_said_once(modules, monkeypatch, caplog):
+    """As where WSL bounds such memory."""
+    pinned = []
+
+    def pin(data):
+        if len(pinned) == 2:
+            raise RuntimeError("CUDA error: out of memory")
+        pinned.append(data)
+        return data.clone()
+
+    before = [tensor.clone() for module in modules for tensor in module.parameters()]
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    with caplog.at_level("WARNING"):
+        Offload(modules, torch.device("cuda"))
+    assert len(pinned) == 2
+    assert [each.message for each in caplog.records] == [offload.UNPINNED]
+    after = [tensor for module in modules for tensor in module.parameters()]
+    assert all(torch.equal(*pair) for pair in zip(before, after, strict=True))

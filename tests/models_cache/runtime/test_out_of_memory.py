@@ -38,6 +38,25 @@ def test_running_out_is_a_memory_error_that_pins_no_tensor(kind, message):
     assert held[0]() is None
 
 
+MAYBE = [
+    "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`",
+    "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR",
+    "FIND was unable to find an engine to execute this computation",
+    "GET was unable to find an engine to execute this computation",
+]
+
+
+@pytest.mark.parametrize("message", MAYBE)
+@pytest.mark.parametrize(
+    ("free", "kind"), [(10**8, OutOfMemory), (10**9, RuntimeError), (None, OutOfMemory)]
+)
+def test_what_may_be_a_lack_of_memory_is_one_where_little_is_free(monkeypatch, message, free, kind):
+    monkeypatch.setattr(device, "free_bytes", lambda asked: free)
+    with pytest.raises((OutOfMemory, RuntimeError)) as caught:
+        naming_out_of_memory(lambda: (_ for _ in ()).throw(RuntimeError(message)))
+    assert caught.type is kind
+
+
 def test_the_cpu_s_own_allocator_is_understood():
     with pytest.raises(OutOfMemory):
         naming_out_of_memory(lambda: torch.empty(2**60, dtype=torch.uint8))
