@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from generator.engine_stats import EngineStats
 from generator.forward_limit import ForwardLimit
 from generator.job import Failed, Job, Progress, Queued, Succeeded
-from generator.model import Model, Previewing, Sample
+from generator.model import Model, Previewing, Sample, is_time_for_a_preview
 from generator.model_info import ModelInfo
 from generator.pace import Outlook, Pace, ahead
 from generator.request import GenerationRequest
@@ -23,8 +23,6 @@ log = logging.getLogger(__name__)
 
 MODEL_FAILED = "The model failed on this request: try another prompt, size or seed."
 NO_ROOM = "There is not enough free memory for an image of {width}x{height}: ask for a smaller one."
-
-PREVIEWS = 5  # of one image, at most
 
 
 class QueueFull(Exception):
@@ -38,6 +36,7 @@ class QueueFull(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
+Waiting = tuple[Job, GenerationRequest]
 Running = tuple[Job, Sample]
 
 
@@ -65,7 +64,7 @@ class Engine(ModelThread[Model]):
         self.max_jobs = max_jobs
         self._clock = clock
         self._jobs: set[Job] = set()
-        self._waiting: deque[tuple[Job, GenerationRequest]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._running: list[Running] = []
         self._forward_limit = ForwardLimit(max_batch_size)
         self._pace = Pace()
@@ -162,22 +161,33 @@ class Engine(ModelThread[Model]):
 
     def _admit(self) -> None:
         while admitted := self._next_waiting():
-            job, request = admitted
-            try:
-                sample = self.model.prepare(request)
-            except Exception as error:
-                self._fail(job, request, "prepare", error)
-                continue
-            job.publish(Progress(0, sample.num_steps))
-            with self._changed:
-                self._running.append((job, sample))
+            self._prepare(admitted)
 
-    def _next_waiting(self) -> tuple[Job, GenerationRequest] | None:
+    def _next_waiting(self) -> list[Waiting]:
+        """As many as there is room for."""
         with self._changed:
-            self._drop_finished()  # each time: a job may be cancelled while another is prepared
-            if not self._waiting or len(self._running) >= self.max_batch_size:
-                return None
-            return self._waiting.popleft()
+            self._drop_finished()  # each time: jobs may be cancelled while others are prepared
+            room = self.max_batch_size - len(self._running)
+            return [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+
+    def _prepare(self, admitted: list[Waiting]) -> None:
+        """All together; if that fails, one by one: only the culprit is to fail."""
+        try:
+            samples = self.model.prepare([request for _, request in admitted])
+        except Exception as error:
+            if len(admitted) == 1:
+                self._fail(*admitted[0], "prepare", error)
+                return
+            samples = None
+        if samples is None:
+            # Out here, as the traceback holds the tensors of the failed call.
+            for item in admitted:
+                self._prepare([item])
+            return
+        for (job, _), sample in zip(admitted, samples, strict=True):
+            if job.publish(Progress(0, sample.num_steps)):
+                with self._changed:
+                    self._running.append((job, sample))
 
     def _next_batch(self) -> list[Running]:
         """The sample that has waited longest for a step, and all that may share its forward.
@@ -282,17 +292,3 @@ class Engine(ModelThread[Model]):
         )
         in_flight = line[: self.max_batch_size] or [((0, 0), self.info.num_inference_steps)]
         return self._pace.seconds_until_one_ends(in_flight, self._forward_limit.samples)
-
-
-def is_time_for_a_preview(sample: Sample) -> bool:
-    """True after a few steps, evenly spread, but never where there are one or two.
-
-    (It is true after the last as well; the job has ended by then.)
-    """
-    if sample.num_steps <= 2:
-        return False
-    before, now = (
-        (PREVIEWS + 1) * step // sample.num_steps
-        for step in (sample.step_index - 1, sample.step_index)
-    )
-    return now > before

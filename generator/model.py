@@ -8,6 +8,8 @@ from PIL import Image
 from generator.model_info import ModelInfo
 from generator.request import GenerationRequest
 
+PREVIEWS = 5  # of one image, at most
+
 
 class Sample(Protocol):
     """One image between two steps (``generator.sample.Sample``)."""
@@ -33,7 +35,8 @@ class Model(Protocol):
 
     info: ModelInfo
 
-    def prepare(self, request: GenerationRequest) -> Any: ...
+    def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
+        """A sample for each request, in order; raises for one what it raises for all."""
 
     def denoise(self, samples: Sequence[Any]) -> Mapping[int, Exception]:
         """Moves each sample by one step.
@@ -51,3 +54,17 @@ class Previewing(Protocol):
 
     def preview(self, sample: Any) -> Image.Image | None:
         """A small image of what the sample will be; None if there is none."""
+
+
+def is_time_for_a_preview(sample: Sample) -> bool:
+    """True after a few steps, evenly spread, but never where there are one or two.
+
+    (It is true after the last as well; the job has ended by then.)
+    """
+    if sample.num_steps <= 2:
+        return False
+    before, now = (
+        (PREVIEWS + 1) * step // sample.num_steps
+        for step in (sample.step_index - 1, sample.step_index)
+    )
+    return now > before

@@ -76,7 +76,7 @@ class SDXL:
         is_fast = self.device.type == "cuda"
         side = self.info.default_size if is_fast else self.info.smallest_size
         size = {"width": side, "height": side}
-        sample = self.prepare(self.info.request("warm", num_inference_steps=1, seed=0, **size))
+        [sample] = self.prepare([self.info.request("warm", num_inference_steps=1, seed=0, **size)])
         while not sample.is_denoised:
             for error in self.denoise([sample]).values():
                 raise error
@@ -88,10 +88,19 @@ class SDXL:
 
     @on_device
     @torch.inference_mode()
-    def prepare(self, request: GenerationRequest) -> Sample:
-        """A sample with the request's noise and conditioning."""
+    def prepare(self, requests: Sequence[GenerationRequest]) -> list[Sample]:
+        """Samples with the requests' noise and conditioning; all texts are encoded together."""
         with self._encoders:
-            prompt_embeds, add_text_embeds = self._encode(request)
+            encoded = self._encode(requests)
+        pairs = zip(requests, encoded, strict=True)
+        return [self._sample(request, *rows) for request, rows in pairs]
+
+    def _sample(
+        self,
+        request: GenerationRequest,
+        prompt_embeds: torch.Tensor,
+        add_text_embeds: torch.Tensor,
+    ) -> Sample:
         scheduler = copy.deepcopy(self.pipeline.scheduler)
         scheduler.set_timesteps(request.num_inference_steps, device=self.device)
         if hasattr(scheduler, "set_begin_index"):
@@ -172,22 +181,32 @@ class SDXL:
     def _fit_preview(self) -> Preview:
         return Preview.fit(self.pipeline.vae)
 
-    def _encode(self, request: GenerationRequest) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows for the UNet: the negative prompt's first if there is guidance."""
-        guided = request.guidance_scale > 1
-        prompt_embeds, negative_prompt_embeds, pooled, negative_pooled = (
-            self.pipeline.encode_prompt(
-                request.prompt,
-                device=self.device,
-                do_classifier_free_guidance=guided,
-                negative_prompt=request.negative_prompt,
-            )
+    def _encode(
+        self, requests: Sequence[GenerationRequest]
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Each request's rows for the UNet: the negative prompt's first if there is guidance."""
+        texts = [text for request in requests for text in self._texts(request) if text is not None]
+        unique = list(dict.fromkeys(texts))
+        prompt_embeds, _, pooled, _ = self.pipeline.encode_prompt(
+            unique, device=self.device, do_classifier_free_guidance=False
         )
-        if not guided:
-            return prompt_embeds, pooled
-        return torch.cat([negative_prompt_embeds, prompt_embeds]), torch.cat(
-            [negative_pooled, pooled]
+        rows: dict[str | None, tuple[torch.Tensor, torch.Tensor]] = dict(
+            zip(unique, zip(prompt_embeds.split(1), pooled.split(1), strict=True), strict=True)
         )
+        rows[None] = torch.zeros_like(prompt_embeds[:1]), torch.zeros_like(pooled[:1])
+        return [
+            tuple(map(torch.cat, zip(*(rows[text] for text in self._texts(request)), strict=True)))
+            for request in requests
+        ]
+
+    def _texts(self, request: GenerationRequest) -> list[str | None]:
+        """What each row says; None stands for zeros, as diffusers has for no negative prompt."""
+        if request.guidance_scale <= 1:
+            return [request.prompt]
+        negative_prompt = request.negative_prompt
+        if negative_prompt is None and not self.pipeline.config.force_zeros_for_empty_prompt:
+            negative_prompt = ""
+        return [negative_prompt, request.prompt]
 
     def _add_time_ids(
         self, request: GenerationRequest, prompt_embeds: torch.Tensor

@@ -57,10 +57,11 @@ class FakeSDXL:
     on_stage: Callable[[str, str], object] = lambda stage, prompt: None
     batches: list[list[str]] = field(default_factory=list)
 
-    def prepare(self, request: GenerationRequest) -> FakeSample:
-        sample = FakeSample(request)
-        self._enter("prepare", sample)
-        return sample
+    def prepare(self, requests: Sequence[GenerationRequest]) -> list[FakeSample]:
+        samples = [FakeSample(request) for request in requests]
+        for sample in samples:
+            self._enter("prepare", sample)
+        return samples
 
     def denoise(self, samples: Sequence[FakeSample]) -> dict[int, Exception]:
         for sample in samples:

@@ -54,6 +54,22 @@ def test_a_job_cancelled_while_it_or_another_is_prepared_makes_no_step(model):
     assert_succeeded(third)
 
 
+def test_those_who_wait_are_prepared_together_as_far_as_there_is_room(model):
+    engine, prepare, together = Engine(model, max_batch_size=3), model.prepare, []
+
+    def note(requests):
+        together.append([request.prompt for request in requests])
+        return prepare(requests)
+
+    model.prepare = note
+    for prompt in "abcd":
+        engine.submit(ask(prompt, 2))
+    engine.step()
+    assert together == [["a", "b", "c"]]
+    finish(engine)
+    assert together == [["a", "b", "c"], ["d"]]
+
+
 def test_a_job_cancelled_in_its_last_forward_is_not_decoded(engine, model):
     job, neighbour = engine.submit(ask("a", 1)), engine.submit(ask("b", 1))
     decoded = []

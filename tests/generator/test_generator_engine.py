@@ -32,10 +32,10 @@ def test_one_step_is_one_step(engine):
 def test_words_that_the_model_did_not_read_are_told_with_the_image(engine, model):
     prepare = model.prepare
 
-    def prepare_with_unseen_words(request):
-        sample = prepare(request)
+    def prepare_with_unseen_words(requests):
+        [sample] = prepare(requests)
         sample.unseen_words = ("last", "words")
-        return sample
+        return [sample]
 
     model.prepare = prepare_with_unseen_words
     job = engine.submit(ask("a"))

@@ -160,7 +160,7 @@ def test_a_vae_without_a_preview_paints_all_the_same(tmp_path, caplog, monkeypat
 
 def test_a_preview_shows_what_is_foreseen_and_not_the_noise(tmp_path):
     sdxl = SDXL(tiny_pipeline(tmp_path), TINY_INFO)
-    sample = sdxl.prepare(TINY_INFO.request("a cat", num_inference_steps=7))
+    [sample] = sdxl.prepare([TINY_INFO.request("a cat", num_inference_steps=7)])
     assert sdxl.preview(sample) is None
     sdxl.warm_up()
     assert sdxl.preview(sample).size == (16, 16)
@@ -181,7 +181,7 @@ def test_where_weights_come_and_go_a_preview_waits_for_the_device(tmp_path):
 
     lock = DeviceLock()
     sdxl = SDXL(tiny_pipeline(tmp_path), TINY_INFO, device_lock=lock)
-    sample = sdxl.prepare(TINY_INFO.request("a cat", num_inference_steps=7))
+    [sample] = sdxl.prepare([TINY_INFO.request("a cat", num_inference_steps=7)])
     assert (sdxl.preview(sample), lock.taken) == (None, 1)
     sdxl.warm_up()
     before = lock.taken

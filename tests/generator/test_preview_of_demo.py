@@ -46,7 +46,7 @@ def correlation(preview: Image.Image, image: Image.Image) -> float:
 
 
 def correlation_at_three_quarters(sdxl: SDXL, prompt: str, seed: int) -> float:
-    sample = sdxl.prepare(sdxl.info.request(prompt, seed=seed))
+    [sample] = sdxl.prepare([sdxl.info.request(prompt, seed=seed)])
     while not sample.is_denoised:
         sdxl.denoise([sample])
         if sample.step_index == 3 * sample.num_steps // 4:

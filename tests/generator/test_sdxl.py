@@ -102,8 +102,8 @@ def test_latents_and_images_equal_the_pipeline_alone(pipeline, sdxl, steps_betwe
 
 
 class StopsEarly(RecordingSDXL):
-    def prepare(self, request):
-        sample = super().prepare(request)
+    def _sample(self, *arguments):
+        sample = super()._sample(*arguments)
         sample.timesteps = sample.timesteps[:-1]
         return sample
 
@@ -155,8 +155,8 @@ class MixesUpTimeIds(RecordingSDXL):
 
 
 class EncodesEmptyForNone(RecordingSDXL):
-    def _encode(self, request):
-        return super()._encode(replace(request, negative_prompt=request.negative_prompt or ""))
+    def _texts(self, request):
+        return super()._texts(replace(request, negative_prompt=request.negative_prompt or ""))
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_latents_that_are_not_finite_fail_and_give_no_black_image(pipeline):
     [job] = run_apart(Broken(pipeline, TINY_INFO), [RED])
     assert isinstance(job.outcome, Failed)
     sdxl = SDXL(pipeline, TINY_INFO)
-    sample = sdxl.prepare(RED)
+    [sample] = sdxl.prepare([RED])
     sample.latents = sample.latents * torch.inf
     with pytest.raises(NonFiniteLatents):
         sdxl.decode(sample)

@@ -95,7 +95,7 @@ def test_what_is_planned_for_is_what_is_taken(cuda, device, checkpoints):
     needs = Needs.of(checkpoints[1:], device)
     sdxl = SDXL.load(checkpoints[1], Placement(device))
     assert isinstance(paint(sdxl, 1)[0], Succeeded)  # kernels and workspaces have come
-    sample = sdxl.prepare(sdxl.info.request("a house", seed=0, num_inference_steps=1))
+    [sample] = sdxl.prepare([sdxl.info.request("a house", seed=0, num_inference_steps=1)])
     step = peak_beside_weights(device, lambda: sdxl.denoise([sample]))
     assert 0.5 * needs.step < step <= needs.step
     free_now = torch.cuda.mem_get_info(device)[0]

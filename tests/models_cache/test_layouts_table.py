@@ -86,7 +86,7 @@ def run_ours(family: Family, folder: Path) -> Any:
     info = read_model_info(checkpoint)
     check_weights(checkpoint, generator.pipeline.COMPONENTS)
     sdxl = SDXL.load(checkpoint, CPU)
-    sample = sdxl.prepare(info.request("a red house", **REQUEST))
+    [sample] = sdxl.prepare([info.request("a red house", **REQUEST)])
     while not sample.is_denoised:
         assert sdxl.denoise([sample]) == {}
     return np.asarray(sdxl.decode(sample), dtype=int)

@@ -119,10 +119,10 @@ def other_pictures() -> list[Image.Image]:
 
 
 class ShufflesEmbeddings(SDXL):
-    def _encode(self, request):
-        prompt_embeds, pooled = super()._encode(request)
-        rng = torch.Generator().manual_seed(0)
-        return prompt_embeds[..., torch.randperm(prompt_embeds.shape[-1], generator=rng)], pooled
+    def _encode(self, requests):
+        [(prompt_embeds, _), *_] = encoded = super()._encode(requests)
+        order = torch.randperm(prompt_embeds.shape[-1], generator=torch.Generator().manual_seed(0))
+        return [(prompt_embeds[..., order], pooled) for prompt_embeds, pooled in encoded]
 
 
 class KeepsOneRow(SDXL):
@@ -145,8 +145,8 @@ class SkipsGuidance(KeepsOneRow):
 
 
 class StopsHalfWay(SDXL):
-    def prepare(self, request):
-        sample = super().prepare(request)
+    def _sample(self, *arguments):
+        sample = super()._sample(*arguments)
         sample.timesteps = sample.timesteps[: len(sample.timesteps) // 2]
         return sample
 
@@ -154,10 +154,11 @@ class StopsHalfWay(SDXL):
 class DropsAnEncoder(SDXL):
     """Which of the two is ``dropped``: a span of the joined embeddings."""
 
-    def _encode(self, request):
-        prompt_embeds, pooled = super()._encode(request)
-        prompt_embeds[..., self.dropped] = 0
-        return prompt_embeds, pooled
+    def _encode(self, requests):
+        encoded = super()._encode(requests)
+        for prompt_embeds, _ in encoded:
+            prompt_embeds[..., self.dropped] = 0
+        return encoded
 
 
 class DropsTheFirst(DropsAnEncoder):

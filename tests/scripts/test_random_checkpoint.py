@@ -183,7 +183,7 @@ def test_the_tiny_generator_paints_finite_pictures_by_prompt_and_seed(tiny):
         )
         for prompt, seed in (("a red house", 0), ("a blue boat", 0), ("a red house", 1))
     ]
-    samples = [sdxl.prepare(request) for request in requests]
+    samples = sdxl.prepare(requests)
     while not samples[0].is_denoised:
         assert sdxl.denoise(samples) == {}
     images = [np.asarray(sdxl.decode(sample), dtype=float) for sample in samples]

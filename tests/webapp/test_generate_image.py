@@ -93,10 +93,11 @@ def test_an_empty_negative_prompt_and_none_differ(client):
 
 def test_words_that_the_encoders_never_saw_are_named(patient, by_hand):
     class Shortsighted(FakeSDXL):
-        def prepare(self, request):
-            sample = super().prepare(request)
-            sample.unseen_words = tuple(request.prompt.split()[3:])
-            return sample
+        def prepare(self, requests):
+            samples = super().prepare(requests)
+            for sample in samples:
+                sample.unseen_words = tuple(sample.request.prompt.split()[3:])
+            return samples
 
     by_hand.generator._model = Shortsighted()
     by_hand.generator.start()

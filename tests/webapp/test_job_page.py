@@ -82,10 +82,10 @@ def test_the_page_of_a_job_that_has_ended_asks_for_nothing_more(patient, by_hand
 
 def test_words_that_the_encoders_never_saw_are_named_on_the_page(patient, by_hand, job):
     class Shortsighted(FakeSDXL):
-        def prepare(self, request):
-            sample = super().prepare(request)
+        def prepare(self, requests):
+            [sample] = super().prepare(requests)
             sample.unseen_words = ("of", "20x10")
-            return sample
+            return [sample]
 
     by_hand.generator._model = Shortsighted()
     by_hand.captioner.step()
