@@ -51,8 +51,8 @@ class Familiarity:
         file = folder / FILE
         if not file.is_file():
             return None
-        tensors = load_file(file, str(device))
-        return cls(*(tensors[name].float() for name in ("mean", "whitening", "limit")))
+        tensors = load_file(file)
+        return cls(*(tensors[name].float().to(device) for name in ("mean", "whitening", "limit")))
 
     def write(self, folder: Path) -> None:
         """Writes ``FILE``, in half precision."""

@@ -185,9 +185,9 @@ class Engine(ModelThread[Model]):
                 self._prepare([item])
             return
         for (job, _), sample in zip(admitted, samples, strict=True):
-            if job.publish(Progress(0, sample.num_steps)):
-                with self._changed:
-                    self._running.append((job, sample))
+            job.publish(Progress(0, sample.num_steps))
+            with self._changed:
+                self._running.append((job, sample))
 
     def _next_batch(self) -> list[Running]:
         """The sample that has waited longest for a step, and all that may share its forward.

@@ -1,0 +1,144 @@
+"""Does the whole job on a simulated card, and tells what was seen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+
+from captioner.blip import Blip
+from captioner.request import CaptionRequest
+from generator.engine import Engine
+from generator.job import Succeeded
+from generator.request import GenerationRequest
+from generator.sample import Sample
+from generator.sdxl import SDXL
+from models_cache.catalog import DEMO_CAPTIONER, DEMO_GENERATOR
+from models_cache.flags import Memory
+from models_cache.runtime.device import pick_device, use_device
+from models_cache.runtime.gpu_fit import place
+from models_cache.store import Store
+from simulated_card.card import Card
+
+PICTURE = Image.new("RGB", (64, 64), "red")
+PROMPT = "a red house by the sea"
+STEPS = 8
+ROOM = 2_600_000  # bytes: less than four images of the demo model take in a step
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """``is_thorough`` also paints, and plants faults: that takes a minute."""
+
+    memory: Memory = Memory.RESIDENT
+    device: str = "cuda"
+    capability: tuple[int, int] = (8, 6)
+    is_thorough: bool = False
+
+
+CONFIGURATIONS = {
+    "resident": Configuration(is_thorough=True),
+    "offload": Configuration(Memory.OFFLOAD),
+    "second card": Configuration(device="cuda:1"),
+    "no bfloat16": Configuration(capability=(7, 5)),
+}
+
+
+def visit(card: Card, configuration: Configuration) -> dict[str, Any]:
+    card.capability = configuration.capability
+    device = pick_device(configuration.device)
+    use_device(device)
+    checkpoints = [Store().locate(known) for known in (DEMO_CAPTIONER, DEMO_GENERATOR)]
+    placement = place(configuration.memory, checkpoints, device)
+    blip, sdxl = Blip.load(checkpoints[0], placement), SDXL.load(checkpoints[1], placement)
+    blip.warm_up()
+    sdxl.warm_up()
+    seen: dict[str, Any] = {"device": str(sdxl.device), "vae": str(sdxl.pipeline.vae.dtype)}
+    samples = measured(card, seen, "prepare", lambda: sdxl.prepare(requests(sdxl)))
+    measured(card, seen, "denoise", lambda: sdxl.denoise(samples))
+    measured(card, seen, "preview", lambda: sdxl.preview(samples[0]))
+    measured(card, seen, "decode", lambda: sdxl.decode(samples[0]))
+    captions = [CaptionRequest(PICTURE), CaptionRequest(PICTURE)]
+    measured(card, seen, "caption", lambda: blip.caption_batch(captions))
+    blip.caption_batch([CaptionRequest(PICTURE, prefix="a red")])
+    if configuration.is_thorough:
+        seen["short of memory"] = short_of_memory(card, sdxl)
+        seen["said"] = blip.caption_batch([CaptionRequest(paint(sdxl, PROMPT))])[0]
+        seen["planted"] = {fault: planted(card, sdxl, fault) for fault in FAULTS}
+    return seen
+
+
+def requests(sdxl: SDXL) -> list[GenerationRequest]:
+    """With guidance, with another schedule and words to avoid, and without guidance."""
+    return [
+        sdxl.info.request(PROMPT, seed=1),
+        sdxl.info.request("a cat", seed=2, negative_prompt="fog", num_inference_steps=5),
+        sdxl.info.request("a tree", seed=3, guidance_scale=1.0),
+    ]
+
+
+def measured(card: Card, seen: dict[str, Any], name: str, call: Callable[[], Any]) -> Any:
+    card.reset()
+    result = call()
+    seen[name] = {
+        "waits": dict(card.waits),
+        "launches": card.launches,
+        "allocations": card.allocations,
+    }
+    return result
+
+
+def paint(sdxl: SDXL, prompt: str) -> Image.Image:
+    engine = Engine(sdxl)
+    job = engine.submit(sdxl.info.request(prompt, seed=1, num_inference_steps=STEPS))
+    while not job.is_finished:
+        engine.step()
+    outcome = job.outcome
+    assert isinstance(outcome, Succeeded), outcome
+    return outcome.image
+
+
+def short_of_memory(card: Card, sdxl: SDXL) -> dict[str, Any]:
+    """Four images where a forward of four does not fit, then one where all fits."""
+    engine = Engine(sdxl, max_batch_size=4)
+    request = sdxl.info.request(PROMPT, num_inference_steps=3)
+    jobs = [engine.submit(request) for _ in range(4)]
+    engine.step()
+    before, card.capacity = card.capacity, card.live + ROOM
+    while not all(job.is_finished for job in jobs):
+        engine.step()
+    card.capacity = before
+    statuses = [job.status for job in jobs]
+    return {"statuses": statuses, "limit": engine._forward_limit.samples}
+
+
+def waits(sample: Sample, *rows: torch.Tensor) -> None:
+    if sample.latents.abs().max().item() >= 0:
+        ADVANCE(sample, *rows)
+
+
+def hoards(sample: Sample, *rows: torch.Tensor) -> None:
+    HOARD.extend(row.clone() for row in rows)
+    ADVANCE(sample, *rows)
+
+
+def leaves(sample: Sample, *rows: torch.Tensor) -> None:
+    ADVANCE(sample, *(row.cpu() for row in rows))
+
+
+ADVANCE = Sample.advance
+HOARD: list[torch.Tensor] = []
+FAULTS = {"none": ADVANCE, "wait": waits, "hoard": hoards, "leave": leaves}
+
+
+def planted(card: Card, sdxl: SDXL, fault: str) -> dict[str, Any]:
+    """What is seen of a step with a fault of a kind that only a GPU shows, or with none."""
+    seen: dict[str, Any] = {}
+    samples = sdxl.prepare(requests(sdxl))
+    Sample.advance = FAULTS[fault]  # type: ignore[method-assign]
+    try:
+        errors = measured(card, seen, "denoise", lambda: sdxl.denoise(samples))
+    finally:
+        Sample.advance = ADVANCE  # type: ignore[method-assign]
+    return {**seen["denoise"], "errors": [str(error) for error in errors.values()]}
