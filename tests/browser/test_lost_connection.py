@@ -62,6 +62,7 @@ def test_a_server_that_dies_is_said_and_the_page_goes_on_when_it_is_back(
     alert = page.get_by_role("alert")
     page.clock.run_for(5000)
     expect(alert).to_contain_text(LOST)
+    expect(page.get_by_role("banner")).to_contain_text("No answer")
     site.start()
     expect(alert).to_be_hidden(timeout=9000)
     site.gate.open()

@@ -67,6 +67,15 @@ def test_a_picture_can_be_dropped_or_pasted_anywhere(page: Page, site: Site, eve
     expect(page.get_by_label("In words")).to_have_value(CAPTION)
 
 
+def test_a_browser_that_lets_no_page_keep_anything_sends_all_the_same(page: Page, site: Site):
+    page.add_init_script(
+        """Object.defineProperty(
+            window, "sessionStorage", {get() { throw new Error("blocked"); }})"""
+    )
+    choose(page, site)
+    expect(page.get_by_label("In words")).to_have_value(CAPTION)
+
+
 @pytest.mark.parametrize("event", ["drop", "paste"])
 def test_the_next_picture_can_be_dropped_or_pasted_on_a_job_s_page(
     page: Page, site: Site, event: str

@@ -2,6 +2,15 @@
 
 const KEY = "kept";
 
+// Null where the browser lets no page keep anything.
+function storage() {
+  try {
+    return sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
 // The picture that the page of a job shows, and its form; for as long as the tab lives.
 export function keep(page, image, form) {
   if (!image?.naturalWidth) return;
@@ -13,19 +22,19 @@ export function keep(page, image, form) {
   if (fields.keep_seed) fields.seed = form.elements.keep_seed.dataset.seed;
   delete fields.keep_seed;
   try {
-    sessionStorage.setItem(KEY, JSON.stringify({ page, fields, jpeg: canvas.toDataURL("image/jpeg", 0.92) }));
+    storage()?.setItem(KEY, JSON.stringify({ page, fields, jpeg: canvas.toDataURL("image/jpeg", 0.92) }));
   } catch {
     forget(); // no room: then there is no offer
   }
 }
 
 export function forget() {
-  sessionStorage.removeItem(KEY);
+  storage()?.removeItem(KEY);
 }
 
 // What was kept of a page, as the fields of an upload; null if nothing was.
 export function keptOf(page) {
-  const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+  const kept = JSON.parse(storage()?.getItem(KEY) ?? "null");
   if (kept?.page !== page) return null;
   const data = new FormData();
   for (const [name, value] of Object.entries(kept.fields)) data.set(name, value);
