@@ -57,7 +57,7 @@ def upload(port: int, picture: bytes, fields: Mapping[str, object]) -> http.clie
 
 def cancel(port: int, job: str) -> None:
     """``job`` is the address of its page."""
-    _read(_ask(port, "POST", f"{job}/cancel"), job, 303)
+    _read(_ask(port, "POST", f"{job}/cancel"), job, 200)
 
 
 def _follow(port: int, path: str) -> None:

@@ -2,8 +2,8 @@
 
 A run that was cut goes on from its last checkpoint; delete the training folder to start anew. The
 captioner needs no other part; the decoder and the generator need the autoencoder alone, so they
-can learn side by side; ``write`` needs all. ``familiarity`` adds to the written captioner which
-pictures it knows.
+can learn side by side; the sharpener needs the decoder; ``write`` needs all. Then ``familiarity``
+teaches the written captioner which pictures it knows.
 """
 
 import argparse
@@ -29,6 +29,7 @@ from scripts.demo_models import (
     familiarity,
     generator,
     model_cards,
+    sharpener,
 )
 from scripts.demo_models.run import Run
 
@@ -52,12 +53,22 @@ def _train_decoder(options: argparse.Namespace) -> None:
     _decoder_run(options).train()
 
 
+def _train_sharpener(options: argparse.Namespace) -> None:
+    _sharpener_run(options).train()
+
+
 def _train_generator(options: argparse.Namespace) -> None:
     _generator_run(options).train()
 
 
 def _decoder_run(options: argparse.Namespace) -> Run:
     return autoencoder.decoder_run(options.folder, options.device, _autoencoder(options))
+
+
+def _sharpener_run(options: argparse.Namespace) -> Run:
+    decoded = _decoder_run(options).finished()
+    assert isinstance(decoded, AutoencoderKL)
+    return sharpener.run(options.folder, options.device, decoded)
 
 
 def _generator_run(options: argparse.Namespace) -> Run:
@@ -79,9 +90,10 @@ def _write(options: argparse.Namespace) -> None:
     model_cards.write(options.output / "captioner", [caption_run])
     vae_run = autoencoder.run(options.folder, options.device)
     vae_run.finished()
-    decoder_run, generator_run = _decoder_run(options), _generator_run(options)
-    generator.save(generator_run.finished(), decoder_run.finished(), options.output / "generator")
-    model_cards.write(options.output / "generator", [vae_run, decoder_run, generator_run])
+    runs = _decoder_run(options), _sharpener_run(options), _generator_run(options)
+    _, sharpened, denoiser = (run.finished() for run in runs)
+    generator.save(denoiser, sharpened.vae, options.output / "generator")
+    model_cards.write(options.output / "generator", [vae_run, *runs])
 
 
 def _fit_familiarity(options: argparse.Namespace) -> None:
@@ -95,6 +107,7 @@ PARTS = {
     "captioner": _train_captioner,
     "autoencoder": _train_autoencoder,
     "decoder": _train_decoder,
+    "sharpener": _train_sharpener,
     "generator": _train_generator,
     "write": _write,
     "familiarity": _fit_familiarity,

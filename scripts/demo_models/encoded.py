@@ -8,6 +8,7 @@ from diffusers import AutoencoderKL
 from tqdm import tqdm
 
 from scripts.demo_models.batches import DrawnScenes, Pixels, drawn_scenes, pixels
+from scripts.demo_models.run import autocast
 
 ENCODED = 32_768  # of the training scenes: encoding more takes longer than it is worth
 
@@ -53,7 +54,7 @@ class EncodedScenes:
 def _encode(images: Pixels, vae: AutoencoderKL, device: torch.device) -> torch.Tensor:
     moments = []
     for start in tqdm(range(0, len(images), 64), "encoding scenes"):
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast(device):
             posterior = vae.encode(pixels(images[start : start + 64]).to(device)).latent_dist
         moments.append(torch.cat([posterior.mean, posterior.logvar], dim=1).float())
     return torch.cat(moments)

@@ -15,7 +15,8 @@ TITLES = {
 BODIES = {
     "captioner": (
         "A small `BlipForConditionalGeneration` with its own vocabulary and processor. It names"
-        " what a scene drawn by `scripts/demo_models` shows, and knows nothing of photographs."
+        " what a scene drawn by `scripts/demo_models` shows, and knows nothing of photographs;"
+        " `familiarity.safetensors` tells which pictures are such scenes."
     ),
     "generator": (
         "A small but complete `StableDiffusionXLPipeline`: two text encoders and tokenizers,"
