@@ -2,8 +2,8 @@
 
 A run that was cut goes on from its last checkpoint; delete the training folder to start anew. The
 captioner needs no other part; the decoder and the generator need the autoencoder alone, so they
-can learn side by side; the sharpener needs the decoder; ``write`` needs all. Then ``familiarity``
-teaches the written captioner which pictures it knows.
+can learn side by side; the sharpener needs the decoder, and ``finish`` the generator; ``write``
+needs all. Then ``familiarity`` teaches the written captioner which pictures it knows.
 """
 
 import argparse
@@ -61,6 +61,10 @@ def _train_generator(options: argparse.Namespace) -> None:
     _generator_run(options).train()
 
 
+def _train_finish(options: argparse.Namespace) -> None:
+    _finish_run(options).train()
+
+
 def _decoder_run(options: argparse.Namespace) -> Run:
     return autoencoder.decoder_run(options.folder, options.device, _autoencoder(options))
 
@@ -73,6 +77,12 @@ def _sharpener_run(options: argparse.Namespace) -> Run:
 
 def _generator_run(options: argparse.Namespace) -> Run:
     return generator.run(options.folder, options.device, _autoencoder(options))
+
+
+def _finish_run(options: argparse.Namespace) -> Run:
+    vae = _autoencoder(options)
+    generated = generator.run(options.folder, options.device, vae).finished()
+    return generator.finish_run(options.folder, options.device, vae, generated)
 
 
 def _autoencoder(options: argparse.Namespace) -> AutoencoderKL:
@@ -90,8 +100,13 @@ def _write(options: argparse.Namespace) -> None:
     model_cards.write(options.output / "captioner", [caption_run])
     vae_run = autoencoder.run(options.folder, options.device)
     vae_run.finished()
-    runs = _decoder_run(options), _sharpener_run(options), _generator_run(options)
-    _, sharpened, denoiser = (run.finished() for run in runs)
+    runs = (
+        _decoder_run(options),
+        _sharpener_run(options),
+        _generator_run(options),
+        _finish_run(options),
+    )
+    _, sharpened, _, denoiser = (run.finished() for run in runs)
     generator.save(denoiser, sharpened.vae, options.output / "generator")
     model_cards.write(options.output / "generator", [vae_run, *runs])
 
@@ -109,6 +124,7 @@ PARTS = {
     "decoder": _train_decoder,
     "sharpener": _train_sharpener,
     "generator": _train_generator,
+    "finish": _train_finish,
     "write": _write,
     "familiarity": _fit_familiarity,
 }

@@ -1,5 +1,7 @@
 """Training scenes as latents, which the decoder and the generator learn from."""
 
+from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 
@@ -20,6 +22,12 @@ class EncodedScenes:
         self.moments = moments  # (N, 8, 16, 16): mean and log variance
         self.scenes = scenes
         self.scaling_factor = scaling_factor
+        self.cum_weights: list[float] = []  # none: each scene is as likely as another
+
+    def prefer(self, is_hard: Callable[[str], bool]) -> None:
+        """Draws a scene twice as often as others from here on, if its caption is hard."""
+        captions = self.scenes.captions[: len(self.moments)]
+        self.cum_weights = list(accumulate(1.0 + is_hard(caption) for caption in captions))
 
     @classmethod
     def cached(cls, folder: Path, vae: AutoencoderKL, device: torch.device) -> "EncodedScenes":
@@ -43,6 +51,8 @@ class EncodedScenes:
         return self._latents(chosen), pixels(self.scenes.images[chosen])
 
     def _choose(self, rng: Random, count: int) -> list[int]:
+        if self.cum_weights:
+            return rng.choices(range(len(self.moments)), cum_weights=self.cum_weights, k=count)
         return [rng.randrange(len(self.moments)) for _ in range(count)]
 
     def _latents(self, chosen: list[int]) -> torch.Tensor:

@@ -3,6 +3,7 @@
 The UNet predicts v (Salimans and Ho 2022, equation 10 of appendix D) under SDXL's noise schedule.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -19,11 +20,12 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from scripts.demo_models.batches import IMAGE_SIZE
 from scripts.demo_models.encoded import EncodedScenes
+from scripts.demo_models.prompts import as_typed, is_hard
 from scripts.demo_models.run import Run
-from scripts.demo_models.scenes import LEFT_OF, parse_caption
 from scripts.demo_models.tokenizers import PROMPT_TOKENS, prompt_tokenizer
 
 STEPS = 12_000
+FINISH_STEPS = 5000
 BATCH = 32
 POOLED = 128
 TIME_EMBEDDING = 32
@@ -96,35 +98,65 @@ class Denoiser(nn.Module):
         return torch.cat(embeds, dim=-1), output.text_embeds
 
 
+@dataclass(frozen=True)
+class DenoisingLoss:
+    """The error of v, on scenes and their captions.
+
+    ``forgetful`` is the share of prompts that lose a colour, and of pooled embeddings that are
+    left out: what a thing is must then come from its own word.
+    """
+
+    scenes: EncodedScenes
+    device: torch.device
+    noising: DDPMScheduler
+    forgetful: float = 0.0
+
+    def __call__(self, model: nn.Module, rng: Random) -> torch.Tensor:
+        latents, prompts = self.scenes.batch(rng, BATCH)
+        timesteps = _timesteps(self.noising.config.num_train_timesteps).to(self.device)
+        noise = torch.randn_like(latents)
+        typed = [as_typed(prompt, rng, self.forgetful) for prompt in prompts]
+        prompt_embeds, pooled_prompt_embeds = model.encode(typed, self.device)
+        unconditional = torch.rand(BATCH, device=self.device) < 0.1
+        unpooled = unconditional | (torch.rand(BATCH, device=self.device) < self.forgetful)
+        v_pred = model.unet(
+            self.noising.add_noise(latents, noise, timesteps),
+            timesteps,
+            prompt_embeds.masked_fill(unconditional[:, None, None], 0),
+            added_cond_kwargs={
+                "text_embeds": pooled_prompt_embeds.masked_fill(unpooled[:, None], 0),
+                "time_ids": _time_ids(rng, BATCH).to(self.device),
+            },
+        ).sample
+        velocity = self.noising.get_velocity(latents, noise, timesteps)
+        return nn.functional.mse_loss(v_pred.float(), velocity)
+
+
 def run(folder: Path, device: torch.device, vae: AutoencoderKL, steps: int = STEPS) -> Run:
     torch.manual_seed(0)
     denoiser = Denoiser(folder / "generator")
-    scenes = EncodedScenes.cached(folder, vae, device)
-    noising = DDPMScheduler(**NOISE_SCHEDULE)
-
-    def loss(model: nn.Module, rng: Random) -> torch.Tensor:
-        latents, prompts = scenes.batch(rng, BATCH)
-        timesteps = _timesteps(noising.config.num_train_timesteps).to(device)
-        noise = torch.randn_like(latents)
-        prompt_embeds, pooled_prompt_embeds = model.encode(
-            [_as_typed(prompt, rng) for prompt in prompts], device
-        )
-        unconditional = torch.rand(BATCH, device=device) < 0.1
-        prompt_embeds = prompt_embeds.masked_fill(unconditional[:, None, None], 0)
-        pooled_prompt_embeds = pooled_prompt_embeds.masked_fill(unconditional[:, None], 0)
-        v_pred = model.unet(
-            noising.add_noise(latents, noise, timesteps),
-            timesteps,
-            prompt_embeds,
-            added_cond_kwargs={
-                "text_embeds": pooled_prompt_embeds,
-                "time_ids": _time_ids(rng, BATCH).to(device),
-            },
-        ).sample
-        velocity = noising.get_velocity(latents, noise, timesteps)
-        return nn.functional.mse_loss(v_pred.float(), velocity)
-
+    loss = _loss(folder, device, vae, forgetful=0.0)
     return Run("generator", denoiser, loss, BATCH, steps, 8e-4, folder, device, average_decay=0.999)
+
+
+def finish_run(
+    folder: Path,
+    device: torch.device,
+    vae: AutoencoderKL,
+    denoiser: nn.Module,
+    steps: int = FINISH_STEPS,
+) -> Run:
+    """A run that trains a finished generator further, on harder scenes and shorter prompts."""
+    loss = _loss(folder, device, vae, forgetful=0.2)
+    loss.scenes.prefer(is_hard)
+    return Run("finish", denoiser, loss, BATCH, steps, 5e-4, folder, device, average_decay=0.999)
+
+
+def _loss(
+    folder: Path, device: torch.device, vae: AutoencoderKL, forgetful: float
+) -> DenoisingLoss:
+    scenes = EncodedScenes.cached(folder, vae, device)
+    return DenoisingLoss(scenes, device, DDPMScheduler(**NOISE_SCHEDULE), forgetful)
 
 
 def _timesteps(count: int) -> torch.Tensor:
@@ -135,19 +167,6 @@ def _timesteps(count: int) -> torch.Tensor:
     middling = torch.sigmoid(torch.randn(BATCH))
     share = torch.where(torch.rand(BATCH) < 0.75, middling, torch.rand(BATCH))
     return (share * count).long()
-
-
-def _as_typed(prompt: str, rng: Random) -> str:
-    """A caption as people may type it: now and then "and", no setting, or nothing at all.
-
-    "" means any scene, as it does to the published model.
-    """
-    chance = rng.random()
-    if chance < 0.05:
-        return ""
-    if chance < 0.10:
-        return parse_caption(prompt).things_caption
-    return prompt.replace(LEFT_OF, "and") if chance < 0.25 else prompt
 
 
 def _time_ids(rng: Random, count: int) -> torch.Tensor:
