@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         choice = choose(options.models, names, has_cuda, cuda_problem=problem)
         print(choice.reason, file=sys.stderr)
         checkpoint = choice.checkpoints[Family.BLIP]
-        placement = place(options.memory, [checkpoint], device)
+        placement = place(options.memory, [checkpoint], device, options.dtype)
         check_weights(checkpoint, COMPONENTS)
     except CannotStart as error:
         print(f"captioner: {error}", file=sys.stderr)

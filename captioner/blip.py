@@ -12,7 +12,7 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 from captioner.familiarity import Familiarity
 from captioner.request import Caption, CaptionRequest
 from models_cache.local_checkpoint import LocalCheckpoint
-from models_cache.runtime.device import dtype_on, on_device
+from models_cache.runtime.device import on_device
 from models_cache.runtime.gpu_fit import Placement
 from models_cache.runtime.model_thread import on_short_lived_thread
 from models_cache.runtime.offload import Offload
@@ -48,12 +48,12 @@ class Blip:
 
     @classmethod
     def load(cls, checkpoint: LocalCheckpoint, placement: Placement) -> "Blip":
-        """Loads a transformers folder: half precision on CUDA, fp32 on a CPU."""
+        """Loads a transformers folder, in the placement's precision."""
         transformers.utils.logging.disable_progress_bar()  # over before it can be read
         folder = checkpoint.folder
         model = BlipForConditionalGeneration.from_pretrained(
             folder,
-            dtype=dtype_on(placement.device),
+            dtype=placement.weights_dtype,
             device_map={"": torch.device("cpu") if placement.device_lock else placement.device},
             variant=checkpoint.variants["captioner"],
             use_safetensors=True,

@@ -53,7 +53,7 @@ def _serve(parser: argparse.ArgumentParser, options: argparse.Namespace, output:
         choice = choose(options.models, names, has_cuda, cuda_problem=problem)
         print(choice.reason, file=sys.stderr)
         checkpoint = choice.checkpoints[Family.SDXL]
-        placement = place(options.memory, [checkpoint], device)
+        placement = place(options.memory, [checkpoint], device, options.dtype)
         info = read_model_info(checkpoint)
         parameters = {name: getattr(options, name) for name in PARAMETERS}
         request = info.request(options.prompt, **parameters)

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from generator.engine_stats import EngineStats
 from generator.forward_limit import ForwardLimit
 from generator.job import Failed, Job, Progress, Queued, Succeeded
-from generator.model import Model, Previewing, Sample, is_time_for_a_preview
+from generator.model import FastPath, Improving, Model, Sample
 from generator.model_info import ModelInfo
 from generator.pace import Outlook, Pace, ahead
+from generator.previews import Previews
 from generator.request import GenerationRequest
 from models_cache.runtime.model_thread import ModelThread
 
@@ -35,6 +36,9 @@ class QueueFull(Exception):
         )
         self.retry_after_seconds = retry_after_seconds
 
+
+# Between two looks whether a trial that is prepared elsewhere can begin.
+TRIAL_SECONDS = 1.0
 
 Waiting = tuple[Job, GenerationRequest]
 Running = tuple[Job, Sample]
@@ -72,7 +76,7 @@ class Engine(ModelThread[Model]):
         self._total_steps = 0
         self._total_images = 0
         self._total_failures = 0
-        self._previews_failed = False
+        self._previews = Previews()
 
     # For any thread.
 
@@ -136,22 +140,37 @@ class Engine(ModelThread[Model]):
                 total_failures=self._total_failures,
             )
 
+    @property
+    def fast_path(self) -> FastPath | None:
+        """Of a model that has one, once it is loaded."""
+        return self._model.fast_path if isinstance(self._model, Improving) else None
+
     # For the thread that owns the model.
 
     def step(self) -> None:
-        """Admits waiting jobs, moves one batch by one step, and decodes finished samples."""
+        """Admits waiting jobs, moves one batch by one step, and decodes finished samples.
+
+        Without any, the model may try to become faster.
+        """
         started = self._clock()
         self._admit()
         batch = self._next_batch()
         if batch:
             self._denoise(batch)
+        elif isinstance(self._model, Improving):
+            self._model.improve()
         with self._changed:
             self._drop_finished()
             if batch:
                 self._pace.took(self._clock() - started)
 
     def _has_work(self) -> bool:
-        return bool(self._waiting or self._running)
+        has_trial = self.fast_path is not None and self.fast_path.has_trial
+        return bool(self._waiting or self._running or has_trial)
+
+    def _patience(self) -> float | None:
+        has_more = self.fast_path is not None and self.fast_path.has_more
+        return TRIAL_SECONDS if has_more else None
 
     def _drop_finished(self) -> None:
         """Frees each finished job's place, its turn and its sample. Called under the lock."""
@@ -243,7 +262,7 @@ class Engine(ModelThread[Model]):
         for job, sample in batch:
             if sample.is_denoised and not job.is_finished:
                 self._finish(job, sample)
-        self._publish_previews(batch)
+        self._previews.publish(self.model, batch)
 
     def _finish(self, job: Job, sample: Sample) -> None:
         try:
@@ -251,25 +270,8 @@ class Engine(ModelThread[Model]):
         except Exception as error:
             self._fail(job, sample.request, "decode", error)
             return
-        self._total_images += job.publish(Succeeded(image, sample.unseen_words))
-
-    def _publish_previews(self, batch: list[Running]) -> None:
-        if not isinstance(self.model, Previewing):
-            return
-        for job, sample in batch:
-            if is_time_for_a_preview(sample) and not job.is_finished:
-                self._publish_preview(job, sample, self.model)
-
-    def _publish_preview(self, job: Job, sample: Sample, model: Previewing) -> None:
-        try:
-            image = model.preview(sample)
-        except Exception:  # the image itself needs none
-            if not self._previews_failed:
-                log.warning("a preview failed; if others do, the log is silent", exc_info=True)
-            self._previews_failed = True
-            return
-        if image is not None:
-            job.publish_preview(sample.step_index, image)
+        path = self.fast_path.name if self.fast_path is not None else ""
+        self._total_images += job.publish(Succeeded(image, sample.unseen_words, path))
 
     def _fail(self, job: Job, request: GenerationRequest, stage: str, error: Exception) -> None:
         """Fails one job alone: a model may raise anything, and its thread must outlive it."""

@@ -49,6 +49,30 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Improving(Protocol):
+    """A model that can become faster, for whatever of the engine's time nothing else wants."""
+
+    @property
+    def fast_path(self) -> "FastPath": ...
+
+    def improve(self) -> None:
+        """Tries one thing that may be faster, which may take a minute."""
+
+
+class FastPath(Protocol):
+    """``verdicts`` are for any thread, the rest for the model's (``generator.fast.path``)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def has_more(self) -> bool: ...
+    @property
+    def has_trial(self) -> bool: ...
+    @property
+    def verdicts(self) -> Sequence[object]: ...
+
+
+@runtime_checkable
 class Previewing(Protocol):
     """A model that can also show an image on its way, for next to no time."""
 

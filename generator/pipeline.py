@@ -13,7 +13,7 @@ from generator.model_info import ModelInfo
 from generator.sampler_names import sampler_name
 from generator.schedulers import make_scheduler, most_steps
 from models_cache.local_checkpoint import LocalCheckpoint
-from models_cache.runtime.device import dtype_on, vae_dtype
+from models_cache.runtime.device import vae_dtype
 from models_cache.runtime.gpu_fit import Placement, read_geometry
 
 TEXT_ENCODERS = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
@@ -23,7 +23,7 @@ COMPONENTS = {**TEXT_ENCODERS, "vae": AutoencoderKL, "unet": UNet2DConditionMode
 
 
 def load_pipeline(checkpoint: LocalCheckpoint, placement: Placement) -> StableDiffusionXLPipeline:
-    """Loads in half precision on CUDA, fp32 on a CPU; the VAE as ``vae_dtype`` says.
+    """Loads in the placement's precision; the VAE as ``vae_dtype`` says.
 
     If weights are offloaded, the text encoders stay in host memory. Modules are made without memory
     and get their weights tensor by tensor, so no weight is ever in memory twice.
@@ -31,14 +31,14 @@ def load_pipeline(checkpoint: LocalCheckpoint, placement: Placement) -> StableDi
     # Two bars a component, written over one another, tell nothing.
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.disable_progress_bar()
-    device = placement.device
+    device, dtype = placement.device, placement.weights_dtype
     components: dict[str, Any] = {}
     for name, kind in COMPONENTS.items():
         is_offloaded = placement.device_lock is not None and name in TEXT_ENCODERS
         components[name] = kind.from_pretrained(
             checkpoint.folder,
             subfolder=name,
-            dtype=vae_dtype(checkpoint, device) if name == "vae" else dtype_on(device),
+            dtype=vae_dtype(checkpoint, device, dtype) if name == "vae" else dtype,
             device_map={"": torch.device("cpu") if is_offloaded else device},
             variant=checkpoint.variants[name],
             use_safetensors=True,

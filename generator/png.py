@@ -26,11 +26,17 @@ PAIR = re.compile(r'(\w[\w /-]{1,63}):\s*("(?:[^"\\]|\\.)+"|[^,]*)(?:,|$)')
 
 
 def png_bytes(
-    image: Image.Image, request: "GenerationRequest", *, model: str, sampler: str
+    image: Image.Image,
+    request: "GenerationRequest",
+    *,
+    model: str,
+    sampler: str,
+    fast_path: str = "",
 ) -> bytes:
-    """``model`` and ``sampler`` are names for people to read."""
+    """``model``, ``sampler`` and ``fast_path`` are names for people to read."""
     text = PngInfo()
-    text.add_text("parameters", format_parameters(request, model=model, sampler=sampler))
+    parameters = format_parameters(request, model=model, sampler=sampler, fast_path=fast_path)
+    text.add_text("parameters", parameters)
     file = BytesIO()
     # Run-length matching is all that filtered rows need. For made-up images of 1024x1024, from
     # grain to blur, it took 1/6 to 2/3 of the default's time and 98 to 100 % of its bytes; a flat
@@ -49,7 +55,9 @@ def read_parameters(png: bytes) -> dict[str, str]:
     return parse_parameters(text) if text else {}
 
 
-def format_parameters(request: "GenerationRequest", *, model: str, sampler: str) -> str:
+def format_parameters(
+    request: "GenerationRequest", *, model: str, sampler: str, fast_path: str = ""
+) -> str:
     """The text, with spaces for control characters, so that no prompt can pass for our lines."""
     pairs = {
         "Steps": request.num_inference_steps,
@@ -58,6 +66,7 @@ def format_parameters(request: "GenerationRequest", *, model: str, sampler: str)
         "Seed": request.seed,
         "Size": f"{request.width}x{request.height}",
         "Model": model,
+        **({"Fast path": fast_path} if fast_path else {}),
         "Version": "Lookalike",
     }
     # Readers look for the words at the start of a line, and the prompt's is one. CLIP's tokenizers

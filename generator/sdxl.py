@@ -16,12 +16,16 @@ from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 
 from generator.decoder import Decoder
+from generator.fast.path import FastPath
+from generator.fast.trials import fast_path
 from generator.model_info import ModelInfo
 from generator.pipeline import load_pipeline, read_model_info
 from generator.preview import Preview
 from generator.request import GenerationRequest
 from generator.sample import Sample
+from generator.unet_inputs import UNetInputs
 from generator.unseen_words import unseen_words
+from models_cache.flags import FastPath as FastPathMode
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import naming_out_of_memory, on_device
 from models_cache.runtime.gpu_fit import Placement
@@ -59,12 +63,21 @@ class SDXL:
         self._encoders = Offload(encoders, self.device) if device_lock else nullcontext()
         self._decoder = Decoder(pipeline.vae)
         self._preview: Preview | None = None
+        self.fast_path = FastPath()
 
     @classmethod
-    def load(cls, checkpoint: LocalCheckpoint, placement: Placement) -> "SDXL":
+    def load(
+        cls,
+        checkpoint: LocalCheckpoint,
+        placement: Placement,
+        fast: FastPathMode = FastPathMode.OFF,
+    ) -> "SDXL":
         """Loads a diffusers folder; ``generator.pipeline`` says in which precision."""
         pipeline = load_pipeline(checkpoint, placement)
-        return cls(pipeline, read_model_info(checkpoint), placement.device_lock)
+        sdxl = cls(pipeline, read_model_info(checkpoint), placement.device_lock)
+        if fast is FastPathMode.AUTO:
+            sdxl.fast_path = fast_path(sdxl, placement)
+        return sdxl
 
     def warm_up(self) -> None:
         """Runs every part once, so that the first request meets no lazy initialisation.
@@ -130,22 +143,12 @@ class SDXL:
         A forward that fails raises before any sample has moved. A scheduler that fails stops
         only its own sample: its error is returned by index.
         """
-        # Timesteps differ by row: UNet2DConditionModel.get_time_embed takes one each.
-        inputs = [sample.latent_model_input() for sample in samples]
-        timesteps = [each.timestep.expand(len(each.prompt_embeds)) for each in samples]
-        noise_pred = self.pipeline.unet(
-            torch.cat(inputs),
-            torch.cat(timesteps),
-            encoder_hidden_states=torch.cat([sample.prompt_embeds for sample in samples]),
-            added_cond_kwargs={
-                "text_embeds": torch.cat([sample.add_text_embeds for sample in samples]),
-                "time_ids": torch.cat([sample.add_time_ids for sample in samples]),
-            },
-            return_dict=False,
-        )[0]
+        inputs = UNetInputs.of(samples)
+        noise_pred = self.fast_path.call(lambda: inputs.forward(self.pipeline.unet))
         errors: dict[int, Exception] = {}
-        outputs = noise_pred.split([len(rows) for rows in inputs])
-        for index, (sample, *rows) in enumerate(zip(samples, inputs, outputs, strict=True)):
+        rows_of = [len(sample.prompt_embeds) for sample in samples]
+        parts = (each.split(rows_of) for each in (inputs.latents, noise_pred))
+        for index, (sample, *rows) in enumerate(zip(samples, *parts, strict=True)):
             try:
                 naming_out_of_memory(partial(sample.advance, *rows))
             except Exception as error:  # a neighbour must not pay for it; the engine logs it
@@ -160,10 +163,21 @@ class SDXL:
             raise NonFiniteLatents(
                 f"seed {sample.request.seed} left the range of {sample.latents.dtype}"
             )
+        pixels = self.fast_path.call(lambda: self.pixels(sample.latents))
         images: list[Image.Image] = self.pipeline.image_processor.postprocess(
-            self._decoder.decode(sample.latents), output_type="pil"
+            pixels, output_type="pil"
         )
         return images[0]
+
+    def pixels(self, latents: torch.Tensor) -> torch.Tensor:
+        """Pixels (1, 3, height, width), about [-1, 1]; in tiles if there is little room."""
+        return self._decoder.decode(latents)
+
+    @on_device
+    @torch.inference_mode()
+    def improve(self) -> None:
+        """Tries the next candidate that may make it faster."""
+        self.fast_path.improve()
 
     def preview(self, sample: Sample) -> Image.Image | None:
         """The image as it is foreseen now, one pixel for each latent.

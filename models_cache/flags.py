@@ -33,6 +33,22 @@ class Memory(StrEnum):
     OFFLOAD = "offload"
 
 
+class Precision(StrEnum):
+    """The number format of the weights that ``--dtype`` asks for."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+
+class FastPath(StrEnum):
+    """What ``--fast-path`` says of candidates that may make the generator faster."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 def add_flag(
     parser: argparse.ArgumentParser,
     environ: Mapping[str, str],
@@ -57,7 +73,7 @@ def add_model_flags(
         environ,
         "models",
         Models.AUTO.value,
-        type=_one_of(Models),
+        type=one_of(Models),
         metavar="{" + ",".join(Models) + "}",
         help="full: BLIP-large and SDXL-base, fetched if they are missing; demo: the small"
         " embedded ones; auto: full if there is a CUDA device and the weights are at hand, demo"
@@ -84,14 +100,24 @@ def add_model_flags(
         environ,
         "memory",
         Memory.AUTO.value,
-        type=_one_of(Memory),
+        type=one_of(Memory),
         metavar="{" + ",".join(Memory) + "}",
         help="resident: all weights stay on the GPU; offload: text encoders and captioner come in"
         " when they are needed; auto: resident if that fits (%(default)s)",
     )
+    add_flag(
+        parser,
+        environ,
+        "dtype",
+        Precision.AUTO.value,
+        type=one_of(Precision),
+        metavar="{" + ",".join(Precision) + "}",
+        help="the weights' number format; auto: fp16 on CUDA, on a CPU fp32, or bf16 for the full"
+        " models if it computes in that (%(default)s)",
+    )
 
 
-def _one_of(words: type[Word]) -> Callable[[str], Word]:
+def one_of(words: type[Word]) -> Callable[[str], Word]:
     def parse(text: str) -> Word:
         # argparse checks ``choices`` of flags alone; a default from the environment comes here too.
         if text not in set(words):

@@ -43,7 +43,14 @@ def main(arguments: Sequence[str]) -> int:
     settings = Settings.read(arguments, os.environ)
     try:
         names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
-        models = ModelPair.choose(settings.models, names, settings.device, settings.memory)
+        models = ModelPair.choose(
+            settings.models,
+            names,
+            settings.device,
+            settings.memory,
+            settings.dtype,
+            settings.fast_path,
+        )
         services = make_services(settings, models)
         sockets = bind(settings.host, [settings.port, settings.api_port])
     except CannotStart as error:

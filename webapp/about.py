@@ -17,6 +17,7 @@ def about() -> str:
         jobs=services().jobs,
         knows_photos=services().knows_photos,
         cuda_problem=services().cuda_problem,
+        fast_path=services().generator.fast_path,
     )
 
 

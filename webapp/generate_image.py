@@ -46,7 +46,13 @@ def parse_generate_image(fields: Mapping[str, str], info: ModelInfo) -> Generati
 def format_generate_image(
     generation: GenerationRequest, outcome: Succeeded, info: ModelInfo
 ) -> Response:
-    png = png_bytes(outcome.image, generation, model=info.name, sampler=info.sampler)
+    png = png_bytes(
+        outcome.image,
+        generation,
+        model=info.name,
+        sampler=info.sampler,
+        fast_path=outcome.fast_path,
+    )
     response = jsonify(
         image=base64.b64encode(png).decode("ascii"),
         prompt=generation.prompt,

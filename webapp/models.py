@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import captioner.blip
@@ -11,10 +12,10 @@ from captioner.blip import Blip
 from generator.sdxl import SDXL
 from models_cache.catalog import Family
 from models_cache.choose import choose
-from models_cache.flags import Memory, Models
+from models_cache.flags import FastPath, Memory, Models, Precision
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime import nvidia
-from models_cache.runtime.device import pick_device, use_device
+from models_cache.runtime.device import pick_device, use_device, use_own_stream
 from models_cache.runtime.gpu_fit import Placement, place
 from models_cache.runtime.loading import ConstructionLock, LoadProgress, Warmable, load_warm
 from models_cache.runtime.tensors import check_weights
@@ -33,11 +34,18 @@ class ModelPair:
     placement: Placement
     progress: Mapping[Family, LoadProgress]
     cuda_problem: str = ""
+    fast_path: FastPath = FastPath.OFF
     lock: ConstructionLock = field(default_factory=lambda: ConstructionLock(2))
 
     @classmethod
     def choose(
-        cls, models: Models, names: Mapping[Family, str | None], device: str, memory: Memory
+        cls,
+        models: Models,
+        names: Mapping[Family, str | None],
+        device: str,
+        memory: Memory,
+        precision: Precision = Precision.AUTO,
+        fast_path: FastPath = FastPath.OFF,
     ) -> "ModelPair":
         """Says which models, why, and where they will be; arguments are those of the flags.
 
@@ -48,22 +56,24 @@ class ModelPair:
         choice = choose(models, names, has_cuda, cuda_problem=problem)
         print(choice.reason, file=sys.stderr)
         checkpoints = choice.checkpoints
-        placement = place(memory, checkpoints.values(), where)
+        placement = place(memory, checkpoints.values(), where, precision)
         check_weights(checkpoints[Family.BLIP], captioner.blip.COMPONENTS)
         check_weights(checkpoints[Family.SDXL], generator.pipeline.COMPONENTS)
         progress = {family: LoadProgress(each) for family, each in checkpoints.items()}
-        return cls(checkpoints, placement, progress, problem)
+        return cls(checkpoints, placement, progress, problem, fast_path)
 
     def load_captioner(self) -> Blip:
         """The captioner, warm. Raises what loading raises, and OtherModelFailed."""
+        use_device(self.placement.device)
+        use_own_stream(self.placement.device)
         return self._load(Blip.load, Family.BLIP)
 
     def load_generator(self) -> SDXL:
         """The generator, warm. Raises what loading raises, and OtherModelFailed."""
-        return self._load(SDXL.load, Family.SDXL)
+        use_device(self.placement.device)
+        return self._load(partial(SDXL.load, fast=self.fast_path), Family.SDXL)
 
     def _load(self, load: Callable[[LocalCheckpoint, Placement], Model], family: Family) -> Model:
         """On the thread that is to own the model."""
-        use_device(self.placement.device)
         checkpoint, progress = self.checkpoints[family], self.progress[family]
         return load_warm(load, checkpoint, self.placement, progress, self.lock)

@@ -31,7 +31,13 @@ def image(job_id: str) -> Response:
     if not isinstance(outcome, Succeeded) or generation is None:
         raise Conflict(f"This job is {job.status}: it has no image.")
     info = services().generator.info
-    png = png_bytes(outcome.image, generation, model=info.name, sampler=info.sampler)
+    png = png_bytes(
+        outcome.image,
+        generation,
+        model=info.name,
+        sampler=info.sampler,
+        fast_path=outcome.fast_path,
+    )
     response = _picture(png, "image/png")
     name = file_name(generation.prompt, generation.seed)
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'

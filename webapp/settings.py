@@ -5,7 +5,15 @@ import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from models_cache.flags import Memory, Models, add_flag, add_model_flags
+from models_cache.flags import (
+    FastPath,
+    Memory,
+    Models,
+    Precision,
+    add_flag,
+    add_model_flags,
+    one_of,
+)
 from webapp.limits import Limits
 
 MEGABYTE = 2**20
@@ -22,6 +30,8 @@ class Settings:
     generator: str | None = None
     device: str = "auto"  # as torch names devices: cpu, cuda, cuda:1
     memory: Memory = Memory.AUTO
+    dtype: Precision = Precision.AUTO
+    fast_path: FastPath = FastPath.AUTO
     host: str = "127.0.0.1"  # loopback only: there are no keys yet
     port: int = 8000
     api_port: int = 5000
@@ -72,6 +82,16 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         " scripts/serve --with EXTRA,... installs requirements-EXTRA.txt first.",
     )
     add_model_flags(parser, environ)
+    add_flag(
+        parser,
+        environ,
+        "fast_path",
+        FastPath.AUTO.value,
+        type=one_of(FastPath),
+        metavar="{" + ",".join(FastPath) + "}",
+        help="auto: on CUDA, tries while nothing is asked for what may make the painter faster,"
+        " and keeps what is as right and faster; off: tries nothing (%(default)s)",
+    )
     flags: dict[str, tuple[Callable[[str], object], str]] = {
         "host": (str, "the address to listen on, which must be this machine's own"),
         "port": (_port, "the page's port"),

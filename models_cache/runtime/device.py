@@ -11,11 +11,19 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 import torch
 
 from models_cache.advice import CannotStart
+from models_cache.flags import Precision
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime import nvidia
 from models_cache.runtime.model_thread import DeviceLost
 
 AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
+DTYPES = {
+    Precision.FP32: torch.float32,
+    Precision.FP16: torch.float16,
+    Precision.BF16: torch.bfloat16,
+}
+# Of a CPU that computes in bfloat16; others imitate it, and take 20 times as long as in fp32.
+BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 MEMINFO = Path("/proc/meminfo")
 # Where there is no exception class for it: a CPU's allocator, CUDA itself, cuBLAS and cuDNN.
 OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
@@ -141,18 +149,57 @@ def use_device(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
+def use_own_stream(device: torch.device) -> None:
+    """For a model's thread, before it loads: its kernels then wait for no other model's.
+
+    Of high priority, as a caption is short and an image is long: on one stream a caption waited
+    for a whole step of the painter each time that it asked for a token.
+    """
+    if device.type == "cuda":
+        torch.cuda.set_stream(torch.cuda.Stream(device, priority=-1))
+
+
+def choose_dtype(asked: Precision, device: torch.device, is_demo: bool) -> torch.dtype:
+    """``auto`` is the fastest that is exact enough. Raises CannotStart.
+
+    The demo models stay in fp32 on a CPU: they are small, and were judged in it.
+    """
+    if asked is Precision.AUTO:
+        is_half = device.type == "cpu" and not is_demo and has_bfloat16(device)
+        return torch.bfloat16 if is_half else dtype_on(device)
+    if asked is Precision.FP16 and device.type == "cpu":
+        raise CannotStart("--dtype fp16 is for CUDA devices", "Use fp32 or bf16 on a CPU.")
+    if asked is Precision.BF16 and device.type == "cuda" and not has_bfloat16(device):
+        raise CannotStart(
+            "--dtype bf16 needs a GPU of compute capability 8.0 or more", "Use fp16 or fp32."
+        )
+    return DTYPES[asked]
+
+
 def dtype_on(device: torch.device) -> torch.dtype:
     """Half precision on CUDA, fp32 on a CPU."""
     return torch.float16 if device.type == "cuda" else torch.float32
 
 
-def vae_dtype(checkpoint: LocalCheckpoint, device: torch.device) -> torch.dtype:
-    """The precision of SDXL's VAE. ``force_upcast`` says that it overflows in fp16, not in bf16."""
-    dtype = dtype_on(device)
-    if dtype is torch.float32 or not checkpoint.config("vae").get("force_upcast", True):
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in it."""
+    if device.type == "cuda":
+        return bool(torch.cuda.get_device_capability(device) >= AMPERE)
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return any(capabilities.get(name) for name in BFLOAT16)
+
+
+def vae_dtype(
+    checkpoint: LocalCheckpoint, device: torch.device, dtype: torch.dtype | None = None
+) -> torch.dtype:
+    """The precision of SDXL's VAE, where the other parts are in ``dtype`` (that of the device).
+
+    ``force_upcast`` says that it overflows in fp16, not in bf16.
+    """
+    dtype = dtype or dtype_on(device)
+    if dtype is not torch.float16 or not checkpoint.config("vae").get("force_upcast", True):
         return dtype
-    has_bf16 = torch.cuda.get_device_capability(device) >= AMPERE
-    return torch.bfloat16 if has_bf16 else torch.float32
+    return torch.bfloat16 if has_bfloat16(device) else torch.float32
 
 
 def usable_cores(root: Path = Path("/")) -> int:

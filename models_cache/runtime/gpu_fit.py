@@ -6,7 +6,7 @@ beside them is predicted, and grows with the number of pixels.
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ import torch
 
 from models_cache.advice import CannotStart
 from models_cache.catalog import Family, in_words
-from models_cache.flags import Memory
+from models_cache.flags import Memory, Precision
 from models_cache.local_checkpoint import LocalCheckpoint
-from models_cache.runtime.device import dtype_on, free_bytes, vae_dtype
+from models_cache.runtime.device import choose_dtype, dtype_on, free_bytes, vae_dtype
 from models_cache.whole import shapes
 
 # What kernels take at their first use (100 MB on an H200), what the allocator cannot use of what it
@@ -30,6 +30,7 @@ CPU_BATCH_SIZE = 8
 # Of SDXL's UNet at two rows in half precision: 343 MB at 1024x1024 were measured on an H200, 327
 # bytes a pixel, workspaces of the kernels included; other cards may choose hungrier ones.
 STEP_BYTES_PER_PIXEL = 450
+HALF = 2  # bytes of a number in half precision
 SDXL_SAMPLE_SIZE = 128  # latents; diffusers takes it if a UNet does not say
 # Copies of a decode's widest stage that are alive at its peak: 4.75 were measured in bf16 on
 # an H200 for an image in one piece, 4.81 for one in tiles, workspaces of the kernels included.
@@ -91,24 +92,29 @@ class Needs:
     decode: int
 
     @classmethod
-    def of(cls, checkpoints: Iterable[LocalCheckpoint], device: torch.device) -> "Needs":
+    def of(
+        cls,
+        checkpoints: Iterable[LocalCheckpoint],
+        device: torch.device,
+        dtype: torch.dtype | None = None,
+    ) -> "Needs":
         """Adds up what these would take on ``device``. Raises CheckpointError."""
-        half = dtype_on(device).itemsize
+        size = (dtype or dtype_on(device)).itemsize
         stay: dict[str, int] = {}
         come: dict[str, int] = {}
         pixels = decode = 0
         for checkpoint in checkpoints:
             count = {part: _numbers_in(files) for part, files in checkpoint.weights.items()}
             if checkpoint.known.family is Family.BLIP:
-                come["captioner"] = half * count["captioner"]
+                come["captioner"] = size * count["captioner"]
                 continue
-            vae_bytes = vae_dtype(checkpoint, device).itemsize
-            stay = {"UNet": half * count["unet"], "VAE": vae_bytes * count["vae"]}
-            come["text encoders"] = half * (count["text_encoder"] + count["text_encoder_2"])
+            vae_bytes = vae_dtype(checkpoint, device, dtype).itemsize
+            stay = {"UNet": size * count["unet"], "VAE": vae_bytes * count["vae"]}
+            come["text encoders"] = size * (count["text_encoder"] + count["text_encoder_2"])
             geometry = read_geometry(checkpoint)
             pixels = geometry.default_side**2
             decode = geometry.decode_bytes(geometry.tile_side**2, vae_bytes)
-        return cls(stay, come, STEP_BYTES_PER_PIXEL * pixels, decode)
+        return cls(stay, come, STEP_BYTES_PER_PIXEL * pixels * size // HALF, decode)
 
     @property
     def work(self) -> int:
@@ -156,22 +162,35 @@ class Fit:
 class Placement:
     """``device_lock``: held by a model while it computes, if weights come and go; None: all stay.
 
-    ``max_batch_size`` is how many images may be denoised together.
+    ``max_batch_size`` is how many images may be denoised together. ``dtype`` None is the usual one
+    of the device.
     """
 
     device: torch.device
     device_lock: AbstractContextManager[object] | None = None
     max_batch_size: int = CPU_BATCH_SIZE
+    dtype: torch.dtype | None = None
+
+    @property
+    def weights_dtype(self) -> torch.dtype:
+        return self.dtype or dtype_on(self.device)
 
 
-def place(asked: Memory, checkpoints: Iterable[LocalCheckpoint], device: torch.device) -> Placement:
+def place(
+    asked: Memory,
+    checkpoints: Collection[LocalCheckpoint],
+    device: torch.device,
+    precision: Precision = Precision.AUTO,
+) -> Placement:
     """For the models that will be loaded; prints the arithmetic. Raises CannotStart."""
+    is_demo = all(checkpoint.known.is_demo for checkpoint in checkpoints)
+    dtype = choose_dtype(precision, device, is_demo)
     if device.type != "cuda":
         if asked is Memory.OFFLOAD:
             raise CannotStart(
                 "--memory offload is for CUDA devices: on a CPU all weights are in host memory"
             )
-        return Placement(device)
+        return Placement(device, dtype=dtype)
     try:
         free = free_bytes(device) or 0
     except RuntimeError as error:  # another program has it for itself, or its memory is full
@@ -180,10 +199,10 @@ def place(asked: Memory, checkpoints: Iterable[LocalCheckpoint], device: torch.d
             f"{device} does not answer: {reason}",
             "Look with nvidia-smi whether other programs use it, and end those.",
         ) from error
-    fit = Fit.of(asked, Needs.of(checkpoints, device), free)
+    fit = Fit.of(asked, Needs.of(checkpoints, device, dtype), free)
     print(fit.arithmetic, file=sys.stderr)
     device_lock = Lock() if fit.memory is Memory.OFFLOAD else None
-    return Placement(device, device_lock, fit.max_batch_size)
+    return Placement(device, device_lock, fit.max_batch_size, dtype)
 
 
 def _numbers_in(files: Iterable[Path]) -> int:

@@ -61,6 +61,10 @@ class ModelThread(ABC, Generic[Model]):
     def _has_work(self) -> bool:
         """Called under the lock."""
 
+    def _patience(self) -> float | None:
+        """Seconds until ``_has_work`` may change by itself; None if it never does."""
+        return None
+
     @abstractmethod
     def _fail_all(self) -> None:
         """Fails all that waits, with ``_reason``."""
@@ -144,7 +148,8 @@ class ModelThread(ABC, Generic[Model]):
 
     def _wait_for_work(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._has_work())
+            while not (self._closed or self._has_work()):
+                self._changed.wait(self._patience())
             return not self._closed
 
     def _check_open(self) -> None:

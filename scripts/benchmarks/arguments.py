@@ -75,7 +75,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
 
 def server_flags(options: argparse.Namespace) -> list[str]:
     """The flags with which a server loads the same models in the same place."""
-    named = ("models", "captioner", "generator", "device", "memory")
+    named = ("models", "captioner", "generator", "device", "memory", "dtype")
     return [f"--{name}={getattr(options, name)}" for name in named if getattr(options, name)]
 
 

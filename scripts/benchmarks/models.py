@@ -17,8 +17,9 @@ from captioner.blip import Blip
 from generator.sdxl import SDXL
 from models_cache.advice import CannotStart, CheckpointError
 from models_cache.catalog import ROLES, Checkpoint, Family
-from models_cache.flags import Models
+from models_cache.flags import Models, Precision
 from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime.device import pick_device
 from models_cache.store import Store
 from scripts.benchmarks.arguments import Plan
 from scripts.random_checkpoints.__main__ import PARTS, TooLittleSpace, check_space
@@ -106,8 +107,10 @@ def choose(options: Namespace) -> ModelPair:
 
 
 def choose_named(options: Namespace) -> ModelPair:
+    if options.dtype is Precision.AUTO and pick_device(options.device).type == "cpu":
+        options.dtype = Precision.FP32  # as the libraries beside them; the server is told the same
     names = {Family.BLIP: options.captioner, Family.SDXL: options.generator}
-    return ModelPair.choose(options.models, names, options.device, options.memory)
+    return ModelPair.choose(options.models, names, options.device, options.memory, options.dtype)
 
 
 def named_random(models: ModelPair, size: str) -> ModelPair:

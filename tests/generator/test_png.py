@@ -44,6 +44,19 @@ def test_the_text_is_infotext_to_the_letter():
     )
 
 
+def test_a_fast_path_is_named_as_its_numbers_differ_a_little():
+    png = png_bytes(
+        Image.new("RGB", (8, 8)),
+        request(),
+        model="demo",
+        sampler="Euler",
+        fast_path="UNet in channels_last, UNet compiled",
+    )
+    said = read_parameters(png)
+    assert said["Fast path"] == "UNet in channels_last, UNet compiled"
+    assert said["Seed"] == "42"
+
+
 @pytest.mark.parametrize("negative_prompt", [None, "", " \n"])
 def test_without_a_negative_prompt_there_is_no_line_for_it(negative_prompt):
     assert text_of("a red house", negative_prompt).count("\n") == 1

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from fakes import FAKE_INFO
@@ -38,6 +39,20 @@ def test_about_says_how_long_a_step_takes_once_one_was_painted(told, by_hand):
     assert re.search(
         r"A step of the painter takes [0-9.e-]+ s now, and an image has\s+4 steps", page
     )
+
+
+def test_about_says_what_made_the_painter_faster_and_what_did_not(told, by_hand):
+    assert "faster" not in told.get("/about").text
+    by_hand.generator.model.improve = lambda: None
+    by_hand.generator.model.fast_path = SimpleNamespace(
+        verdicts=[
+            "cudnn attention: adopted, 0.90 of the time for 2",
+            "UNet compiled: not adopted, it fails here (no <compiler>)",
+        ]
+    )
+    page = told.get("/about").text
+    assert "<li>cudnn attention: adopted, 0.90 of the time for 2</li>" in page
+    assert "<li>UNet compiled: not adopted, it fails here (no &lt;compiler&gt;)</li>" in page
 
 
 def test_about_says_why_a_gpu_that_is_there_is_not_used(by_hand):

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from models_cache.flags import Memory, Models
+from models_cache.flags import FastPath, Memory, Models, Precision
 from webapp.limits import Limits
 from webapp.settings import Settings, is_loopback
 
@@ -14,6 +14,8 @@ CHOICES = [
     ("generator", "./an-sdxl", "./an-sdxl"),
     ("device", "cuda:1", "cuda:1"),
     ("memory", "offload", Memory.OFFLOAD),
+    ("dtype", "bf16", Precision.BF16),
+    ("fast-path", "off", FastPath.OFF),
     ("host", "::1", "::1"),
     ("port", "8080", 8080),
     ("api-port", "0", 0),

@@ -5,11 +5,14 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from checkpoints import unchecked
 
 from models_cache.advice import CannotStart
-from models_cache.catalog import Family
-from models_cache.runtime.device import OutOfMemory, dtype_on, on_device, pick_device, vae_dtype
+from models_cache.runtime.device import (
+    OutOfMemory,
+    on_device,
+    pick_device,
+    use_own_stream,
+)
 from models_cache.runtime.model_thread import DeviceLost
 
 
@@ -29,26 +32,14 @@ def test_no_more_threads_compute_than_there_are_cores_for_this_process(monkeypat
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(
-    ("capability", "dtype"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16)]
-)
-def test_a_vae_that_overflows_in_fp16_is_bf16_where_the_gpu_has_that(
-    monkeypatch, tmp_path, capability, dtype
-):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    (tmp_path / "vae").mkdir()
-    config = tmp_path / "vae" / "config.json"
-    checkpoint = unchecked(tmp_path, Family.SDXL)
-    config.write_text('{"force_upcast": true}')
-    assert vae_dtype(checkpoint, torch.device("cuda")) is dtype
-    config.write_text('{"force_upcast": false}')
-    assert vae_dtype(checkpoint, torch.device("cuda")) is torch.float16
-    assert vae_dtype(checkpoint, torch.device("cpu")) is torch.float32
-
-
-def test_precision_is_half_on_a_gpu_alone():
-    assert dtype_on(torch.device("cuda")) is torch.float16
-    assert dtype_on(torch.device("cpu")) is torch.float32
+def test_a_stream_of_one_s_own_goes_before_others_and_a_cpu_has_none(monkeypatch):
+    used = []
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device, priority: (device, priority))
+    monkeypatch.setattr(torch.cuda, "set_stream", used.append)
+    use_own_stream(torch.device("cpu"))
+    assert used == []
+    use_own_stream(torch.device("cuda:1"))
+    assert used == [(torch.device("cuda:1"), -1)]
 
 
 class Failing:

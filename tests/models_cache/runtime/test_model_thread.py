@@ -85,6 +85,25 @@ def test_with_a_model_at_hand_it_is_ready_at_once_and_sleeps_without_work():
     painter.close()
 
 
+def test_work_that_comes_by_itself_is_looked_for_as_often_as_it_asks():
+    class Impatient(Painter):
+        looks = 0
+
+        def _has_work(self) -> bool:
+            self.looks += 1
+            return self.looks > 2 and super()._has_work()
+
+        def _patience(self) -> float:
+            return 0.001
+
+    painter = Impatient("a model", work=1)
+    painter.start()
+    assert painter.steps.wait(SECONDS)
+    painter.may_step.set()
+    painter.close()
+    assert painter.looks > 2
+
+
 def test_an_end_from_elsewhere_wakes_it_and_is_told_to_all_who_come(caplog):
     painter = Painter("a model")
     painter.start()

@@ -1,0 +1,13 @@
+"""Carries out one order, given as JSON: whoever started it finds torch's cache filled, or not."""
+
+import json
+import sys
+
+from models_cache import environment
+
+environment.prepare()
+
+from generator.fast.order import Order
+
+if __name__ == "__main__":
+    Order(**json.loads(sys.argv[1])).carry_out()

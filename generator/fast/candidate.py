@@ -1,0 +1,114 @@
+"""The candidates that may make the networks faster: each can be turned on and off again.
+
+They work on the module itself, so nothing that calls it knows of them. All calls are for the thread
+that owns the model.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+
+class Candidate(Protocol):
+    """``name`` is what the log and ``/about`` call it. One that is off leaves no trace.
+
+    Turning off what is off does nothing.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def is_prepared(self) -> bool:
+        """Whether it can be tried now; False while work for it goes on elsewhere."""
+
+    def turn_on(self) -> None:
+        """Raises what torch raises if this device or build cannot do it."""
+
+    def turn_off(self) -> None: ...
+
+
+class Prepared:
+    """What needs no work ahead."""
+
+    def is_prepared(self) -> bool:
+        return True
+
+
+class ChannelsLast(Prepared):
+    """The layout in which cuDNN's half-precision convolutions compute: it saves turning to it."""
+
+    def __init__(self, name: str, module: nn.Module) -> None:
+        self.name = f"{name} in channels_last"
+        self.module = module
+        self.is_on = False
+
+    def turn_on(self) -> None:
+        self.module.to(memory_format=torch.channels_last)
+        self.is_on = True
+
+    def turn_off(self) -> None:
+        self.module.to(memory_format=torch.contiguous_format)
+        self.is_on = False
+
+
+class Forward(Prepared):
+    """Another ``forward`` in place of a module's own while it is on, around the one before."""
+
+    def __init__(self, name: str, module: nn.Module) -> None:
+        self.name = name
+        self.module = module
+        self.before: Callable[..., Any] | None = None
+
+    def turn_on(self) -> None:
+        self.before = self.module.forward
+        self.module.forward = self.around(self.before)
+
+    def turn_off(self) -> None:
+        if self.before is not None:
+            self.module.forward, self.before = self.before, None
+
+    def around(self, before: Callable[..., Any]) -> Callable[..., Any]:
+        raise NotImplementedError
+
+
+class Attention(Prepared):
+    """One kernel for all attention: which is fastest depends on the card and the torch build.
+
+    It is a switch of the whole process; the captioner's own attention calls none of them.
+    """
+
+    def __init__(self, backend: SDPBackend) -> None:
+        kernel = backend.name.removesuffix("_ATTENTION").lower().replace("_", " ")
+        self.name = f"{kernel} attention"
+        self.backend = backend
+        self.is_on = False
+        self._switched = ExitStack()
+
+    def turn_on(self) -> None:
+        # The mathematical kernel too, for sizes that this one refuses.
+        backends = [self.backend, SDPBackend.MATH]
+        self._switched.enter_context(sdpa_kernel(backends, set_priority=True))
+        self.is_on = True
+
+    def turn_off(self) -> None:
+        self._switched.close()
+        self.is_on = False
+
+
+class HalfAccumulation(Prepared):
+    """Sums of half-precision products in half precision: twice as fast on GeForce cards.
+
+    It is a switch of the whole process, so the captioner computes so too.
+    """
+
+    name = "fp16 accumulation"
+
+    def turn_on(self) -> None:
+        torch.backends.cuda.matmul.allow_fp16_accumulation = True
+
+    def turn_off(self) -> None:
+        torch.backends.cuda.matmul.allow_fp16_accumulation = False

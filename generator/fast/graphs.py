@@ -1,0 +1,97 @@
+"""CUDA graphs: a whole forward launched by one call, where thousands of kernels were before."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from generator.fast.candidate import Forward
+
+MOST_GRAPHS = 8  # numbers of rows at one or two sizes
+WARM_UPS = 3  # what allocates or chooses kernels at its first runs must not do so in a capture
+
+Leaves = list[Any]
+Replay = Callable[[Leaves], Any]
+Capture = Callable[[Callable[[], Any]], tuple[Callable[[], None], Any]]
+
+
+class Graphs(Forward):
+    """A graph for each set of shapes that comes a second time; the least used goes first.
+
+    They stay while it is off, as it is turned on and off often while it is judged. ``capture`` is
+    given a call without arguments, and returns what replays it and the result to be filled.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        module: nn.Module,
+        capture: Capture | None = None,
+    ) -> None:
+        super().__init__(f"CUDA graphs of the {name}", module)
+        self._capture = capture or capture_on_cuda
+        self._replays: OrderedDict[Any, Replay] = OrderedDict()
+        self._seen: set[Any] = set()
+
+    def around(self, before: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(*args: Any, **options: Any) -> Any:
+            leaves, spec = torch.utils._pytree.tree_flatten((args, options))
+            key = tuple(_kind(leaf) for leaf in leaves), spec
+            if key not in self._replays and not self._is_worth_it(key):
+                return before(*args, **options)
+            if key not in self._replays:
+                self._replays[key] = self._record(before, leaves, spec)
+            self._replays.move_to_end(key)
+            return self._replays[key](leaves)
+
+        return forward
+
+    def _is_worth_it(self, key: Any) -> bool:
+        """The second time, as many shapes come once."""
+        is_known = key in self._seen
+        self._seen.add(key)
+        return is_known
+
+    def _record(self, before: Callable[..., Any], leaves: Leaves, spec: Any) -> Replay:
+        while len(self._replays) >= MOST_GRAPHS:
+            self._replays.popitem(last=False)
+        held = [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+        args, options = torch.utils._pytree.tree_unflatten(held, spec)
+        replay, result = self._capture(lambda: before(*args, **options))
+
+        def run(leaves: Leaves) -> Any:
+            for place, leaf in zip(held, leaves, strict=True):
+                if isinstance(place, torch.Tensor):
+                    place.copy_(leaf)
+            replay()
+            # A copy: the next replay writes over the graph's own.
+            return torch.utils._pytree.tree_map(_copy, result)
+
+        return run
+
+
+def capture_on_cuda(call: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
+    """What replays ``call`` on the current device, and the result that it then fills."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(WARM_UPS):
+            call()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    # The captioner's thread may allocate meanwhile, which the strictest mode forbids.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        result = call()
+    return graph.replay, result
+
+
+def _kind(leaf: Any) -> Any:
+    if isinstance(leaf, torch.Tensor):
+        return tuple(leaf.shape), leaf.dtype, leaf.stride()
+    return leaf
+
+
+def _copy(leaf: Any) -> Any:
+    return leaf.clone() if isinstance(leaf, torch.Tensor) else leaf

@@ -1,0 +1,122 @@
+"""The candidates that were adopted, those that are to be tried, and the way back to plain."""
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import torch
+
+from generator.fast.candidate import Candidate
+from generator.fast.history import History
+from generator.trial import Bench, Verdict, first_line, try_candidate
+from models_cache.runtime.device import free
+
+log = logging.getLogger(__name__)
+
+Trial = tuple[Candidate, Bench]
+
+
+class FastPath:
+    """All calls are for the thread that owns the model, but ``verdicts``, which any may read.
+
+    ``prepare`` makes the trials when the first is to begin; None: there are none.
+    """
+
+    def __init__(
+        self,
+        prepare: Callable[[], Sequence[Trial]] | None = None,
+        history: History | None = None,
+    ) -> None:
+        self.verdicts: tuple[Verdict, ...] = ()
+        self._prepare = prepare
+        self._left: deque[Trial] = deque()
+        self._history = history or History()
+        self._on: list[Candidate] = []
+
+    @property
+    def name(self) -> str:
+        """What is on, for people to read; "" is the plain path."""
+        return ", ".join(candidate.name for candidate in self._on)
+
+    @property
+    def has_more(self) -> bool:
+        return self._prepare is not None or bool(self._left)
+
+    @property
+    def has_trial(self) -> bool:
+        """Whether ``improve`` would do anything now."""
+        return self._prepare is not None or (bool(self._left) and self._left[0][0].is_prepared())
+
+    def improve(self) -> None:
+        """Tries the next candidate, makes ready for the first, or does nothing."""
+        if self._prepare is not None:
+            self._make_ready()
+        if not self.has_trial:
+            return
+        candidate, bench = self._left.popleft()
+        self._tell(self._try(candidate, bench))
+
+    def _make_ready(self) -> None:
+        assert self._prepare is not None
+        prepare, self._prepare = self._prepare, None
+        try:
+            self._left.extend(prepare())
+        except Exception:  # images need no fast path
+            log.warning("nothing can be tried that may be faster", exc_info=True)
+
+    def call(self, forward: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """What ``forward`` gives; by the plain path, for good, if the fast one fails at it.
+
+        Fast, it waits for the device, to see whether all numbers are finite.
+        """
+        if not self._on:
+            return forward()
+        try:
+            result = forward()
+            if bool(result.isfinite().all()):
+                return result
+            failure = "it gave NaN or infinity"
+            del result
+        except Exception as error:
+            failure = f"it fails ({first_line(error)})"
+        # Out here, as the traceback of an error holds the tensors of every frame.
+        return self._plainly(forward, failure)
+
+    def _plainly(self, forward: Callable[[], torch.Tensor], failure: str) -> torch.Tensor:
+        on, self._on = self._on, []
+        for candidate in reversed(on):
+            candidate.turn_off()
+        free()
+        try:
+            result = forward()
+        except Exception:
+            self._turn_on_again(on)
+            raise
+        if bool(result.isfinite().all()):
+            self._left.clear()
+            self._tell(Verdict(", ".join(each.name for each in on), False, f"{failure} later on"))
+        else:
+            self._turn_on_again(on)
+        return result
+
+    def _turn_on_again(self, candidates: list[Candidate]) -> None:
+        """The request is at fault, not they: the plain path fails at it too."""
+        for candidate in candidates:
+            candidate.turn_on()
+        self._on = candidates
+
+    def _try(self, candidate: Candidate, bench: Bench) -> Verdict:
+        if why_not := self._history.why_not(candidate.name):
+            return Verdict(candidate.name, False, why_not)
+        self._history.begin(candidate.name)
+        verdict = try_candidate(candidate, bench)
+        self._history.end(verdict)
+        if verdict.adopted:
+            self._on.append(candidate)
+        free()
+        return verdict
+
+    def _tell(self, verdict: Verdict) -> None:
+        self.verdicts = (*self.verdicts, verdict)
+        print(f"Fast path: {verdict}.", file=sys.stderr)

@@ -1,0 +1,116 @@
+"""The trials of one loaded model, in the order in which each builds on those before."""
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import diffusers
+import torch
+from diffusers import StableDiffusionXLPipeline
+from torch.nn.attention import SDPBackend
+
+from generator.fast.bench import DecodeBench, UNetBench
+from generator.fast.candidate import Attention, ChannelsLast, HalfAccumulation
+from generator.fast.compiled import Compiled
+from generator.fast.graphs import Graphs
+from generator.fast.history import History
+from generator.fast.order import Order
+from generator.fast.path import FastPath, Trial
+from generator.model_info import ModelInfo
+from generator.request import GenerationRequest
+from generator.sample import Sample
+from generator.unet_inputs import UNetInputs
+from models_cache.runtime import nvidia
+from models_cache.runtime.device import free_bytes
+from models_cache.runtime.gpu_fit import STEP_BYTES_PER_PIXEL, Placement
+from models_cache.store import Store
+
+BACKENDS = (
+    SDPBackend.CUDNN_ATTENTION,
+    SDPBackend.FLASH_ATTENTION,
+    SDPBackend.EFFICIENT_ATTENTION,
+)
+
+
+class Painter(Protocol):
+    """The parts of ``generator.sdxl.SDXL`` that trials need."""
+
+    pipeline: StableDiffusionXLPipeline
+    info: ModelInfo
+    device: torch.device
+
+    def prepare(self, requests: Sequence[GenerationRequest]) -> list[Sample]: ...
+    def pixels(self, latents: torch.Tensor) -> torch.Tensor: ...
+
+
+def fast_path(sdxl: Painter, placement: Placement) -> FastPath:
+    """The fast path of a model on CUDA, all of it still to be tried; on a CPU none pays."""
+    folder = Store().folder / "compiled"
+    history = History(folder / "verdicts.json", _key(sdxl))
+    if sdxl.device.type != "cuda":
+        return FastPath(None, history)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
+    return FastPath(lambda: list(trials(sdxl, placement)), history)
+
+
+def trials(sdxl: Painter, placement: Placement) -> Iterator[Trial]:
+    unet, vae = sdxl.pipeline.unet, sdxl.pipeline.vae
+    seeds = range(placement.max_batch_size)
+    samples = sdxl.prepare([sdxl.info.request("a house", seed=seed) for seed in seeds])
+    step_bytes = STEP_BYTES_PER_PIXEL * sdxl.info.default_size**2
+    painting, decoding = UNetBench(unet, samples, step_bytes), DecodeBench(sdxl.pixels, samples[0])
+    size = samples[0].latents.shape[-2:]
+    layout, kernels = ChannelsLast("UNet", unet), [Attention(each) for each in BACKENDS]
+    yield layout, painting
+    yield ChannelsLast("VAE", vae), decoding
+    for kernel in kernels:
+        yield kernel, painting
+    if "GeForce" in torch.cuda.get_device_name(sdxl.device):
+        yield HalfAccumulation(), painting
+
+    def ahead() -> Sequence[str] | None:
+        """None if a second UNet finds no room."""
+        free, few = free_bytes(sdxl.device), painting.inputs.first(painting.sizes[0])
+        if free is not None and free < unet.get_memory_footprint() + 2 * step_bytes:
+            return None
+        return order(unet, few, layout.is_on, [each for each in kernels if each.is_on]).command()
+
+    yield Compiled("UNet", unet, size, ahead), painting
+    yield Compiled("VAE", vae.decoder, size, lambda: None, one_row=True), decoding
+    yield Graphs("UNet", unet), painting
+
+
+def order(
+    unet: Any, inputs: UNetInputs, channels_last: bool, attention: Sequence[Attention]
+) -> Order:
+    """For a process that compiles what this one will."""
+    latents = inputs.latents
+    return Order(
+        config=dict(unet.config),
+        device=str(latents.device),
+        dtype=_name(latents.dtype),
+        timestep_dtype=_name(inputs.timesteps.dtype),
+        size=(latents.shape[-2], latents.shape[-1]),
+        rows=len(latents),
+        tokens=inputs.prompt_embeds.shape[1],
+        pooled_width=inputs.added_cond_kwargs["text_embeds"].shape[1],
+        channels_last=channels_last,
+        attention=[each.backend.name for each in attention],
+    )
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _key(sdxl: Painter) -> str:
+    """All that a verdict depends on."""
+    device = sdxl.device
+    card = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
+    driver = nvidia.Facts.gather(device.index or 0).driver
+    versions = (
+        f"driver {driver}",
+        f"torch {torch.__version__}",
+        f"diffusers {diffusers.__version__}",
+    )
+    return ", ".join([card, *versions, sdxl.info.name, str(sdxl.pipeline.unet.dtype)])

@@ -1,0 +1,164 @@
+"""torch.compile of one size: any number of rows, and never in a request's way."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from generator.fast import compiled
+from generator.fast.compiled import Compiled
+
+ROOT = Path(__file__).parents[3]
+SIZE = (4, 6)
+
+
+class Net(nn.Module):
+    def forward(self, sample, timestep, encoder_hidden_states=None):
+        return sample * timestep.view(-1, 1, 1, 1)
+
+
+@pytest.fixture
+def compilations(monkeypatch):
+    """The calls of what torch.compile would have made, instead of a compilation."""
+    calls = []
+
+    def compile(function, fullgraph):
+        assert fullgraph
+        return lambda *args, **options: calls.append(len(args[0])) or function(*args, **options)
+
+    monkeypatch.setattr(torch, "compile", compile)
+    return calls
+
+
+def run(module, rows, size=SIZE):
+    return module(torch.ones(rows, 1, *size), torch.full((rows,), 3.0))
+
+
+def nothing():
+    return None
+
+
+def test_only_its_own_size_with_more_than_one_row_is_compiled(compilations):
+    net = Net()
+    candidate = Compiled("Net", net, SIZE, nothing)
+    candidate.turn_on()
+    assert run(net, 2).sum() == 2 * 3 * 24
+    run(net, 8)
+    run(net, 1)
+    run(net, 2, size=(6, 4))
+    assert compilations == [2, 8]
+    candidate.turn_off()
+    run(net, 2)
+    assert compilations == [2, 8]
+
+
+def test_of_a_decoder_one_image_alone_is_compiled(compilations):
+    net = Net()
+    Compiled("Net", net, SIZE, nothing, one_row=True).turn_on()
+    run(net, 1)
+    run(net, 2)
+    assert compilations == [1]
+
+
+def test_it_is_compiled_once_however_often_it_is_turned_on(compilations, monkeypatch):
+    net = Net()
+    candidate = Compiled("Net", net, SIZE, nothing)
+    candidate.turn_on()
+    candidate.turn_off()
+    monkeypatch.setattr(torch, "compile", None)
+    candidate.turn_on()
+    run(net, 2)
+    assert compilations == [2]
+
+
+def test_it_is_prepared_once_its_process_has_ended(monkeypatch):
+    state = SimpleNamespace(poll=lambda: None)
+    started = []
+    monkeypatch.setattr(
+        compiled.subprocess, "Popen", lambda command, **_: started.append(command) or state
+    )
+    candidate = Compiled("Net", Net(), SIZE, lambda: ["compile", "it"])
+    assert not candidate.is_prepared()
+    assert not candidate.is_prepared()
+    state.poll = lambda: 1  # whatever its code: it is tried all the same
+    assert candidate.is_prepared()
+    assert candidate.is_prepared()
+    assert started == [["compile", "it"]]
+
+
+def test_without_room_for_a_second_network_it_is_prepared_at_once():
+    asked = []
+    candidate = Compiled("Net", Net(), SIZE, lambda: asked.append("ahead"))
+    assert candidate.is_prepared()
+    assert candidate.is_prepared()
+    assert asked == ["ahead"]
+
+
+PROGRAM = """
+import json
+import sys
+import torch
+from diffusers import UNet2DConditionModel
+from pathlib import Path
+from tiny import TINY_INFO, tiny_pipeline
+from torch._dynamo.utils import counters
+from generator.fast.bench import UNetBench
+from generator.fast.compiled import Compiled
+from generator.fast.trials import order
+from generator.sdxl import SDXL
+
+pipeline = tiny_pipeline(Path(sys.argv[1]))
+# Of one block, as each takes the compiler many seconds.
+one_block = {
+    "down_block_types": ["CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D"],
+    "mid_block_type": None,
+    "block_out_channels": [16],
+    "attention_head_dim": [2],
+}
+pipeline.unet = UNet2DConditionModel.from_config({**pipeline.unet.config, **one_block})
+sdxl = SDXL(pipeline, TINY_INFO)
+with torch.inference_mode():
+    samples = sdxl.prepare([TINY_INFO.request("a house", seed=seed) for seed in range(3)])
+    bench = UNetBench(pipeline.unet, samples, step_bytes=1)
+    ahead = order(pipeline.unet, bench.inputs.first(2), False, [])
+    if sys.argv[2] == "order":
+        print(json.dumps(ahead.command()))
+        sys.exit()
+    plain = bench.outputs()
+    Compiled("UNet", pipeline.unet, ahead.size, lambda: None).turn_on()
+    assert bench.difference(plain, bench.outputs()) == ""
+    bench.seconds(6)
+    bench.seconds(4)
+assert counters["stats"]["unique_graphs"] == 1, counters
+assert counters["inductor"]["fxgraph_cache_hit"] == 1, counters
+assert counters["inductor"]["fxgraph_cache_miss"] == 0, counters
+"""
+
+
+def printed(command: list[str], cache: Path) -> str:
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    own = {"TORCHINDUCTOR_CACHE_DIR": str(cache), "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env={**os.environ, **own}, cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.tiny
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile on a CPU needs g++")
+def test_one_compilation_serves_every_batch_and_another_process_can_make_it(tmp_path: Path):
+    """With the real compiler: the order's process fills the cache, and this one only reads it."""
+    program = [sys.executable, "-c", PROGRAM, str(tmp_path / "tiny")]
+    order = json.loads(printed([*program, "order"], tmp_path / "cache"))
+    printed(order, tmp_path / "cache")
+    printed([*program, "here"], tmp_path / "cache")
