@@ -80,7 +80,7 @@ class SDXL:
         while not sample.is_denoised:
             for error in self.denoise([sample]).values():
                 raise error
-        self.decode(sample)
+        self.decode([sample])
         try:
             self._preview = self._fit_preview()
         except Exception:  # an image needs no preview
@@ -154,16 +154,21 @@ class SDXL:
 
     @on_device
     @torch.inference_mode()
-    def decode(self, sample: Sample) -> Image.Image:
-        """The RGB image. Raises NonFiniteLatents."""
-        if not sample.latents.isfinite().all():
-            raise NonFiniteLatents(
-                f"seed {sample.request.seed} left the range of {sample.latents.dtype}"
-            )
+    def decode(self, samples: Sequence[Sample]) -> list[Image.Image]:
+        """The RGB images of samples of one batch key. Raises NonFiniteLatents."""
+        for sample in samples:
+            if not sample.latents.isfinite().all():
+                raise NonFiniteLatents(
+                    f"seed {sample.request.seed} left the range of {sample.latents.dtype}"
+                )
+        pixels = self._decoder.decode(torch.cat([sample.latents for sample in samples]))
         images: list[Image.Image] = self.pipeline.image_processor.postprocess(
-            self._decoder.decode(sample.latents), output_type="pil"
+            pixels, output_type="pil"
         )
-        return images[0]
+        return images
+
+    def decode_batch_size(self, sample: Sample) -> int:
+        return self._decoder.batch_size(sample.latents)
 
     def preview(self, sample: Sample) -> Image.Image | None:
         """The image as it is foreseen now, one pixel for each latent.
