@@ -8,7 +8,8 @@ torch: ``generator.model`` lists all that it needs of a model.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from generator.engine_stats import EngineStats
 from generator.forward_limit import ForwardLimit
@@ -40,6 +41,7 @@ class QueueFull(Exception):
 # Between two looks whether a trial that is prepared elsewhere can begin.
 TRIAL_SECONDS = 1.0
 
+Made = TypeVar("Made")
 Waiting = tuple[Job, GenerationRequest]
 Running = tuple[Job, Sample]
 
@@ -190,23 +192,24 @@ class Engine(ModelThread[Model]):
             return [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
 
     def _prepare(self, admitted: list[Waiting]) -> None:
-        """All together; if that fails, one by one: only the culprit is to fail."""
-        try:
-            samples = self.model.prepare([request for _, request in admitted])
-        except Exception as error:
-            if len(admitted) == 1:
-                self._fail(*admitted[0], "prepare", error)
-                return
-            samples = None
-        if samples is None:
-            # Out here, as the traceback holds the tensors of the failed call.
-            for item in admitted:
-                self._prepare([item])
-            return
-        for (job, _), sample in zip(admitted, samples, strict=True):
+        for job, sample in self._together("prepare", self.model.prepare, admitted):
             job.publish(Progress(0, sample.num_steps))
             with self._changed:
                 self._running.append((job, sample))
+
+    def _together(
+        self, stage: str, call: Callable[[list[Any]], Sequence[Made]], batch: list[tuple[Job, Any]]
+    ) -> list[tuple[Job, Made]]:
+        """Makes one call for all; if that fails, one for each: only the culprit is to fail."""
+        try:
+            made = call([each for _, each in batch])
+            return [(job, each) for (job, _), each in zip(batch, made, strict=True)]
+        except Exception as error:
+            if len(batch) == 1:
+                self._fail(batch[0][0], stage, error)
+                return []
+        # Out here, as the traceback holds the tensors of the failed call.
+        return [done for item in batch for done in self._together(stage, call, [item])]
 
     def _next_batch(self) -> list[Running]:
         """The sample that has waited longest for a step, and all that may share its forward.
@@ -241,8 +244,8 @@ class Engine(ModelThread[Model]):
     def _denoise_in_parts(self, batch: list[Running], failure: Exception) -> None:
         """Retries halves if memory ran out; otherwise one by one: only the culprit is to fail."""
         if len(batch) == 1:
-            [(job, sample)] = batch
-            self._fail(job, sample.request, "denoise", failure)
+            [(job, _)] = batch
+            self._fail(job, "denoise", failure)
             return
         size = 1
         if isinstance(failure, MemoryError):
@@ -254,30 +257,29 @@ class Engine(ModelThread[Model]):
     def _publish_steps(self, batch: list[Running], errors: Mapping[int, Exception]) -> None:
         for index, (job, sample) in enumerate(batch):
             if index in errors:
-                self._fail(job, sample.request, "scheduler", errors[index])
+                self._fail(job, "scheduler", errors[index])
             else:
                 self._total_steps += 1
                 job.publish(Progress(sample.step_index, sample.num_steps))
         # Last, so that a neighbour's progress does not wait for a decode.
-        for job, sample in batch:
-            if sample.is_denoised and not job.is_finished:
-                self._finish(job, sample)
+        left = [item for item in batch if item[1].is_denoised]
+        while left := [item for item in left if not item[0].is_finished]:
+            size = self.model.decode_batch_size(left[0][1])
+            self._finish(left[:size])
+            left = left[size:]
         self._previews.publish(self.model, batch)
 
-    def _finish(self, job: Job, sample: Sample) -> None:
-        try:
-            image = self.model.decode(sample)
-        except Exception as error:
-            self._fail(job, sample.request, "decode", error)
-            return
+    def _finish(self, batch: list[Running]) -> None:
+        unseen_words = {job: sample.unseen_words for job, sample in batch}
         path = self.fast_path.name if self.fast_path is not None else ""
-        self._total_images += job.publish(Succeeded(image, sample.unseen_words, path))
+        for job, image in self._together("decode", self.model.decode, batch):
+            self._total_images += job.publish(Succeeded(image, unseen_words[job], path))
 
-    def _fail(self, job: Job, request: GenerationRequest, stage: str, error: Exception) -> None:
+    def _fail(self, job: Job, stage: str, error: Exception) -> None:
         """Fails one job alone: a model may raise anything, and its thread must outlive it."""
         log.error("job %s failed in %s", job.id, stage, exc_info=error)
-        sentence = MODEL_FAILED
-        if isinstance(error, MemoryError):
+        sentence, request = MODEL_FAILED, job.request
+        if request and isinstance(error, MemoryError):
             sentence = NO_ROOM.format(width=request.width, height=request.height)
         self._total_failures += job.publish(Failed(sentence))
 

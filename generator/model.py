@@ -45,7 +45,11 @@ class Model(Protocol):
         own scheduler failed; all others have advanced.
         """
 
-    def decode(self, sample: Any) -> Image.Image: ...
+    def decode(self, samples: Sequence[Any]) -> Sequence[Image.Image]:
+        """The image of each sample, in order; raises for one what it raises for all."""
+
+    def decode_batch_size(self, sample: Any) -> int:
+        """How many samples like this one are decoded fastest in one call; at least 1."""
 
 
 @runtime_checkable

@@ -93,7 +93,7 @@ class SDXL:
         while not sample.is_denoised:
             for error in self.denoise([sample]).values():
                 raise error
-        self.decode(sample)
+        self.decode([sample])
         try:
             self._preview = self._fit_preview()
         except Exception:  # an image needs no preview
@@ -157,20 +157,25 @@ class SDXL:
 
     @on_device
     @torch.inference_mode()
-    def decode(self, sample: Sample) -> Image.Image:
-        """The RGB image. Raises NonFiniteLatents."""
-        if not sample.latents.isfinite().all():
-            raise NonFiniteLatents(
-                f"seed {sample.request.seed} left the range of {sample.latents.dtype}"
-            )
-        pixels = self.fast_path.call(lambda: self.pixels(sample.latents))
+    def decode(self, samples: Sequence[Sample]) -> list[Image.Image]:
+        """The RGB images of samples of one batch key. Raises NonFiniteLatents."""
+        for sample in samples:
+            if not sample.latents.isfinite().all():
+                raise NonFiniteLatents(
+                    f"seed {sample.request.seed} left the range of {sample.latents.dtype}"
+                )
+        latents = torch.cat([sample.latents for sample in samples])
+        pixels = self.fast_path.call(lambda: self.pixels(latents))
         images: list[Image.Image] = self.pipeline.image_processor.postprocess(
             pixels, output_type="pil"
         )
-        return images[0]
+        return images
+
+    def decode_batch_size(self, sample: Sample) -> int:
+        return self._decoder.batch_size(sample.latents)
 
     def pixels(self, latents: torch.Tensor) -> torch.Tensor:
-        """Pixels (1, 3, height, width), about [-1, 1]; in tiles if there is little room."""
+        """Pixels (N, 3, height, width), about [-1, 1]; in tiles if there is little room."""
         return self._decoder.decode(latents)
 
     @on_device

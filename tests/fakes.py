@@ -47,15 +47,17 @@ class FakeSDXL:
     """Paints the colour that the seed says.
 
     A prompt with "fails in denoise" in it does so at its first step, and "fails in denoise at
-    step 2" when it has made two; so with prepare, scheduler and decode. A forward of more samples
-    than ``memory`` fails. ``on_stage`` hears of each stage of each prompt before it begins.
-    ``batches`` records the prompts of every forward that went well.
+    step 2" when it has made two; so with prepare, scheduler and decode. A forward or
+    a decode of more samples than ``memory`` fails. ``on_stage`` hears of each stage of each prompt
+    before it begins. ``batches`` records the prompts of every forward that went well, ``decodes``
+    those of every decode.
     """
 
     info: ModelInfo = FAKE_INFO
     memory: int = 1000
     on_stage: Callable[[str, str], object] = lambda stage, prompt: None
     batches: list[list[str]] = field(default_factory=list)
+    decodes: list[list[str]] = field(default_factory=list)
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> list[FakeSample]:
         samples = [FakeSample(request) for request in requests]
@@ -79,10 +81,19 @@ class FakeSDXL:
                 sample.step_index += 1
         return errors
 
-    def decode(self, sample: FakeSample) -> Image.Image:
-        self._enter("decode", sample)
-        size = (sample.request.width, sample.request.height)
-        return Image.new("RGB", size, (sample.request.seed % 256, 100, 200))
+    def decode(self, samples: Sequence[FakeSample]) -> list[Image.Image]:
+        for sample in samples:
+            self._enter("decode", sample)
+        if len(samples) > self.memory:
+            raise MemoryError(f"no room to decode {len(samples)} samples")
+        self.decodes.append([sample.request.prompt for sample in samples])
+        return [self._image(sample.request) for sample in samples]
+
+    def decode_batch_size(self, sample: FakeSample) -> int:
+        return 2
+
+    def _image(self, request: GenerationRequest) -> Image.Image:
+        return Image.new("RGB", (request.width, request.height), (request.seed % 256, 100, 200))
 
     def _enter(self, stage: str, sample: FakeSample) -> None:
         prompt = sample.request.prompt

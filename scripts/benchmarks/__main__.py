@@ -10,7 +10,7 @@ from models_cache import environment, terminal
 environment.prepare()
 
 from models_cache.advice import CannotStart
-from scripts.benchmarks import captions, images, processes, web
+from scripts.benchmarks import captions, images, peers, processes, web
 from scripts.benchmarks.arguments import PROGRAM, parse, plan_of, server_flags
 from scripts.benchmarks.comparison import Comparison
 from scripts.benchmarks.machine import OtherWork, describe_machine
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Subject], Iterator[Comparison]]] = {
     # First, because the models that this process loads would disturb them.
     "start": processes.start,
     "load": processes.load,
+    "peers": peers.peers,
     "steps": images.by_steps,
     "engine": images.at_once_and_late,
     "captions": captions.captions,
@@ -63,6 +64,9 @@ def measure(subject: Subject, wanted: Collection[str]) -> Iterator[Comparison]:
     for part in (part for part in PARTS if part in wanted):
         if part in NEED_RESIDENT_WEIGHTS and not subject.loaded.is_resident:
             _say(f"{part}: left out, a plain call cannot use offloaded weights")
+            continue
+        if part == "peers" and not peers.is_installed():
+            _say(f"peers: left out, it needs LitServe, which {PROGRAM} --only peers installs")
             continue
         _say(f"{part} ...")
         for comparison in PARTS[part](subject):

@@ -19,7 +19,8 @@ class Plan:
 
     ``starts`` limits the repetitions of what starts a process. ``steps`` None means as many as the
     checkpoint asks for. ``step_counts`` are for images that are compared by their steps, whatever
-    ``steps`` is. ``requests`` are how many at once.
+    ``steps`` is. ``requests`` are how many at once. ``arrivals`` are how many come one by one, and
+    ``mixed_steps`` what every second of them asks for where they differ, the fewest first.
     """
 
     repeat: int = 10
@@ -27,11 +28,21 @@ class Plan:
     steps: int | None = None
     step_counts: tuple[int, ...] = (20, 30, 50)
     requests: tuple[int, ...] = (1, 2, 4, 8)
+    arrivals: int = 24
+    mixed_steps: tuple[int, ...] = (6, 40)
     warms_up: bool = True
 
 
 # Shows that the benchmark works, and nothing else.
-QUICK = Plan(repeat=2, starts=1, steps=2, step_counts=(2, 3, 4), warms_up=False)
+QUICK = Plan(
+    repeat=2,
+    starts=1,
+    steps=2,
+    step_counts=(2, 3, 4),
+    arrivals=4,
+    mixed_steps=(1, 3),
+    warms_up=False,
+)
 # More steps take no more memory.
 FOR_MEMORY = Plan(steps=2)
 

@@ -40,6 +40,13 @@ def generate_image(port: int, fields: Mapping[str, object]) -> bytes:
     return base64.b64decode(answer["image"])
 
 
+def predict(port: int, fields: Mapping[str, object]) -> bytes:
+    """The PNG of LitServe's ``POST /predict``."""
+    headers = {"Content-Type": "application/json"}
+    answer = _ask(port, "POST", "/predict", json.dumps(fields).encode(), headers)
+    return base64.b64decode(json.loads(_read(answer, "/predict", 200))["image"])
+
+
 def similar_image(port: int, picture: bytes, fields: Mapping[str, object]) -> bytes:
     """The PNG that the page shows in the end."""
     answer = upload(port, picture, fields)

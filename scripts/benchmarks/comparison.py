@@ -48,16 +48,23 @@ def in_own_thread(work: Callable[[], Result]) -> Result:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Several measurements of one quantity. Formats as ``median (smallest to largest)``."""
+    """Several measurements of one quantity. Formats as ``median (smallest to largest)``.
+
+    Half of them lie between the ``quartiles``.
+    """
 
     median: float
     smallest: float
     largest: float
+    quartiles: tuple[float, float]
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
         values = list(values)
-        return cls(statistics.median(values), min(values), max(values))
+        first, median, third = values[:1] * 3
+        if len(values) > 1:
+            first, median, third = statistics.quantiles(values, n=4, method="inclusive")
+        return cls(median, min(values), max(values), (first, third))
 
     def __format__(self, spec: str) -> str:
         return f"{self.median:{spec}} ({self.smallest:{spec}} to {self.largest:{spec}})"

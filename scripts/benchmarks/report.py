@@ -60,7 +60,8 @@ def to_markdown(report: Report) -> str:
     sections = _heading(report)
     for comparison in report.comparisons:
         rows = [row for figure in comparison.figures for row in _rows(figure)]
-        sections += [f"## {comparison.title}", table(("what", "how", *SPREADS), rows)]
+        heads = "what", "how", *SPREADS, "half of the ratios"
+        sections += [f"## {comparison.title}", table(heads, rows)]
         sections += [comparison.note] if comparison.note else []
     if report.targets:
         rows = [
@@ -74,7 +75,12 @@ def to_markdown(report: Report) -> str:
 def _rows(figure: Figure) -> list[tuple[str, ...]]:
     """One row for each way; ours has nothing to be compared with."""
     return [
-        (figure.what, way, *(f"{spreads[name]:.3f}" if name in spreads else "" for name in SPREADS))
+        (
+            figure.what,
+            way,
+            *(f"{spreads[name]:.3f}" if name in spreads else "" for name in SPREADS),
+            "{:.3f} to {:.3f}".format(*spreads["ratio"].quartiles) if "ratio" in spreads else "",
+        )
         for way in figure.values
         for spreads in [figure.spreads(way)]
     ]

@@ -20,17 +20,22 @@ def vae(tmp_path):
 
 @pytest.fixture
 def pieces(vae, monkeypatch) -> list[tuple[int, ...]]:
-    """The sizes of the latents that the network itself is given; set ``limit`` to make it fail."""
+    """The sizes of the latents that the network itself is given.
+
+    Set ``limit`` to make it fail with larger ones, and ``most`` to make it fail with more of them.
+    """
     seen: list[tuple[int, ...]] = []
     forward = vae.decoder.forward
 
     def watch(latents):
         seen.append(tuple(latents.shape[-2:]))
-        if max(latents.shape[-2:]) > vae.limit:
+        vae.counts.append(len(latents))
+        if max(latents.shape[-2:]) > vae.limit or len(latents) > vae.most:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return forward(latents)
 
-    vae.limit = 1000
+    vae.limit = vae.most = 1000
+    vae.counts = []
     monkeypatch.setattr(vae.decoder, "forward", watch)
     return seen
 
@@ -90,3 +95,50 @@ def test_the_peak_grows_with_the_pixels_and_the_precision(vae):
     assert peak == 5 * 8 * 64 * 64 * 4
     assert peak_bytes(Decoder(vae), LATENTS.half()) == peak // 2
     assert peak_bytes(Decoder(vae), LATENTS[..., :8]) == peak // 2
+
+
+# Several at once.
+
+THREE = torch.cat([LATENTS, LATENTS.flip(-1), -LATENTS])
+
+
+def assert_equal_to_each_alone(vae, images):
+    alone = torch.cat(
+        [vae.decode(each / vae.config.scaling_factor).sample for each in THREE.split(1)]
+    )
+    assert (images - alone).abs().max() < 1e-5
+    assert (alone[0] - alone[2]).abs().max() > 0.1
+
+
+def test_several_are_decoded_in_one_call_as_each_alone(vae, pieces, monkeypatch):
+    frees(monkeypatch, 3 * peak_bytes(Decoder(vae)))
+    images = Decoder(vae).decode(THREE)
+    assert vae.counts == [3]
+    assert_equal_to_each_alone(vae, images)
+
+
+def test_several_that_are_predicted_not_to_fit_together_come_one_by_one(vae, pieces, monkeypatch):
+    frees(monkeypatch, 3 * peak_bytes(Decoder(vae)) - 1)
+    images = Decoder(vae).decode(THREE)
+    assert vae.counts == [1, 1, 1]
+    assert set(pieces) == {(16, 16)}
+    assert_equal_to_each_alone(vae, images)
+
+
+def test_several_that_run_out_of_memory_come_one_by_one_and_then_in_tiles(vae, pieces, monkeypatch):
+    frees(monkeypatch, None)
+    vae.most = 1
+    images = Decoder(vae).decode(THREE)
+    assert vae.counts == [3, 1, 1, 1]
+    assert_equal_to_each_alone(vae, images)
+    vae.limit = 8
+    assert Decoder(vae).decode(THREE).shape == images.shape
+    assert max(map(max, pieces[-5:])) <= 8
+
+
+def test_small_images_are_decoded_in_company_and_large_ones_alone(vae):
+    few = decoder.COMPANY_BYTES // peak_bytes(Decoder(vae))
+    assert Decoder(vae).batch_size(LATENTS) == few > 1
+    assert Decoder(vae).batch_size(torch.zeros(1, 4, 16 * few, 16)) == 1
+    assert Decoder(vae).batch_size(torch.zeros(1, 4, 160 * few, 16)) == 1
+    assert Decoder(vae.half()).batch_size(LATENTS) >= 2 * few

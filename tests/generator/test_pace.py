@@ -29,9 +29,9 @@ class Timed(FakeSDXL):
         self.clock.now += self.seconds_a_forward
         return super().denoise(samples)
 
-    def decode(self, sample):
+    def decode(self, samples):
         self.clock.now += self.seconds_a_decode
-        return super().decode(sample)
+        return super().decode(samples)
 
 
 def ask(steps=DEFAULT_STEPS, size=64):

@@ -51,7 +51,8 @@ def correlation_at_three_quarters(sdxl: SDXL, prompt: str, seed: int) -> float:
         sdxl.denoise([sample])
         if sample.step_index == 3 * sample.num_steps // 4:
             preview = sdxl.preview(sample)
-    return correlation(preview, sdxl.decode(sample))
+    [image] = sdxl.decode([sample])
+    return correlation(preview, image)
 
 
 def test_at_three_quarters_of_the_steps_a_preview_looks_like_its_image(sdxl):

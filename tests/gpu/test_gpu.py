@@ -100,7 +100,7 @@ def test_what_is_planned_for_is_what_is_taken(cuda, device, checkpoints):
     assert 0.5 * needs.step < step <= needs.step
     free_now = torch.cuda.mem_get_info(device)[0]
     ballast = leave(device, min(free_now, needs.decode + RESERVE_BYTES))
-    decode = peak_beside_weights(device, lambda: sdxl.decode(sample))
+    decode = peak_beside_weights(device, lambda: sdxl.decode([sample]))
     assert 0.5 * needs.decode < decode <= needs.decode
     del ballast
 

@@ -89,7 +89,7 @@ def run_ours(family: Family, folder: Path) -> Any:
     [sample] = sdxl.prepare([info.request("a red house", **REQUEST)])
     while not sample.is_denoised:
         assert sdxl.denoise([sample]) == {}
-    return np.asarray(sdxl.decode(sample), dtype=int)
+    return np.asarray(sdxl.decode([sample])[0], dtype=int)
 
 
 def run_libraries(family: Family, folder: Path) -> Any:

@@ -89,18 +89,20 @@ def figure(comparison: Comparison, what: str) -> Figure:
 
 
 def test_a_spread_is_of_the_median_between_the_extremes():
-    assert Spread.of([3.0, 1.0, 2.0, 10.0]) == Spread(2.5, 1.0, 10.0)
-    assert f"{Spread(2.5, 1.0, 10.0):.1f}" == "2.5 (1.0 to 10.0)"
+    spread = Spread.of([3.0, 1.0, 2.0, 10.0, 4.0])
+    assert spread == Spread(3.0, 1.0, 10.0, quartiles=(2.0, 4.0))
+    assert f"{spread:.1f}" == "3.0 (1.0 to 10.0)"
+    assert Spread.of([3.0]) == Spread(3.0, 3.0, 3.0, quartiles=(3.0, 3.0))
 
 
 def test_ours_is_compared_within_each_repetition():
     both = Figure("s", {"theirs": [1.0, 10.0, 1.0], "ours": [1.0, 20.0, 3.0]})
     assert both.spreads("theirs") == {
-        "measured": Spread(1.0, 1.0, 10.0),
-        "ratio": Spread(2.0, 1.0, 3.0),
-        "difference": Spread(2.0, 0.0, 10.0),
+        "measured": Spread.of([1.0, 10.0, 1.0]),
+        "ratio": Spread.of([1.0, 2.0, 3.0]),
+        "difference": Spread.of([0.0, 10.0, 2.0]),
     }
-    assert both.spreads("ours") == {"measured": Spread(3.0, 1.0, 20.0)}
+    assert both.spreads("ours") == {"measured": Spread.of([1.0, 20.0, 3.0])}
 
 
 def test_each_way_is_first_in_turn():
@@ -188,13 +190,13 @@ def test_a_new_measurement_is_one_more_comparison():
     assert to_markdown(report).endswith(
         "## New\n\n"
         "| what  | how    | measured               | ratio                  |"
-        " difference                |\n"
+        " difference                | half of the ratios |\n"
         "| ----- | ------ | ---------------------- | ---------------------- |"
-        " ------------------------- |\n"
+        " ------------------------- | ------------------ |\n"
         "| bytes | theirs | 4.000 (4.000 to 4.000) | 0.500 (0.500 to 0.500) |"
-        " -2.000 (-2.000 to -2.000) |\n"
+        " -2.000 (-2.000 to -2.000) | 0.500 to 0.500     |\n"
         "| bytes | ours   | 2.000 (2.000 to 2.000) |                        |"
-        "                           |\n\n"
+        "                           |                    |\n\n"
         "A note."
     )
     assert json.loads(to_json(report))["comparisons"][0]["title"] == "New"

@@ -186,7 +186,7 @@ def test_the_tiny_generator_paints_finite_pictures_by_prompt_and_seed(tiny):
     samples = sdxl.prepare(requests)
     while not samples[0].is_denoised:
         assert sdxl.denoise(samples) == {}
-    images = [np.asarray(sdxl.decode(sample), dtype=float) for sample in samples]
+    images = [np.asarray(image, dtype=float) for image in sdxl.decode(samples)]
     assert all(image.std() > 10 for image in images)
     for other in images[1:]:
         assert np.abs(images[0] - other).mean() > 5

@@ -29,7 +29,7 @@ def clone(tmp_path: Path) -> Path:
     python.parent.mkdir(parents=True)
     python.write_text(PYTHON)
     python.chmod(0o755)
-    for name in ("cuda", "dev", "heif", "ray"):
+    for name in ("cuda", "dev", "heif", "peers", "ray"):
         (root / f"requirements-{name}.txt").write_text(name)
         shutil.copy(
             root / f"requirements-{name}.txt", root / ".venv" / f"installed-requirements-{name}.txt"
@@ -108,7 +108,7 @@ def test_extras_are_installed_before_what_all_need(clone, tmp_path):
     assert re.findall(r"what requirements-(\w+)", done.stderr) == ["heif", "cuda"]
 
 
-@pytest.mark.parametrize("word", ["rar", "cuda", "dev", "heif,rar", "../x", ""])
+@pytest.mark.parametrize("word", ["rar", "cuda", "dev", "peers", "heif,rar", "../x", ""])
 def test_an_unknown_extra_is_refused_and_the_known_ones_are_named(clone, tmp_path, word):
     done = run(
         clone / "scripts" / "serve", *(["--with", word] if word else ["--with"]), cwd=tmp_path
@@ -116,6 +116,27 @@ def test_an_unknown_extra_is_refused_and_the_known_ones_are_named(clone, tmp_pat
     assert done.returncode == 2
     assert "scripts/serve: --with takes one or more of: heif ray (not " in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "installs"),
+    [
+        (["--only", "peers"], True),
+        (["--quick", "--only=peers", "--json", "x"], True),
+        (["--only", "http"], False),
+        (["--json", "peers"], False),
+        ([], False),
+    ],
+)
+def test_the_benchmark_installs_the_peer_that_it_is_told_to_measure(
+    clone, tmp_path, arguments, installs
+):
+    mark = clone / ".venv" / "installed-requirements-peers.txt"
+    mark.unlink()
+    done = run(clone / "scripts" / "benchmark", *arguments, cwd=tmp_path)
+    told = ["-m", "scripts.benchmarks", *arguments]
+    assert done.stdout.splitlines()[-len(told) :] == told
+    assert mark.exists() is installs
 
 
 # A clone for Windows.

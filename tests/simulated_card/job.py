@@ -58,7 +58,7 @@ def visit(card: Card, configuration: Configuration) -> dict[str, Any]:
     samples = measured(card, seen, "prepare", lambda: sdxl.prepare(requests(sdxl)))
     measured(card, seen, "denoise", lambda: sdxl.denoise(samples))
     measured(card, seen, "preview", lambda: sdxl.preview(samples[0]))
-    measured(card, seen, "decode", lambda: sdxl.decode(samples[0]))
+    measured(card, seen, "decode", lambda: sdxl.decode(samples[:1]))
     captions = [CaptionRequest(PICTURE), CaptionRequest(PICTURE)]
     measured(card, seen, "caption", lambda: blip.caption_batch(captions))
     blip.caption_batch([CaptionRequest(PICTURE, prefix="a red")])

@@ -36,9 +36,9 @@ from webapp.services import Services
 from webapp.settings import Settings
 
 class Noise(FakeSDXL):
-    def decode(self, sample):
+    def decode(self, samples):
         side = %d
-        return Image.frombytes("RGB", (side, side), os.urandom(3 * side**2))
+        return [Image.frombytes("RGB", (side, side), os.urandom(3 * side**2)) for _ in samples]
 
 engines = captioner.engine.Engine(FakeBlip()), generator.engine.Engine(Noise())
 services = Services(*engines, JobStore())

@@ -233,7 +233,7 @@ def test_the_model_calls_its_networks_by_the_fast_path(sdxl):
     [sample] = sdxl.prepare(REQUESTS[:1])
     assert sdxl.denoise([sample]) == {}
     assert len(calls) == 1
-    sdxl.decode(sample)
+    sdxl.decode([sample])
     assert len(calls) == 2
 
 

@@ -106,7 +106,7 @@ def test_both_models_work_in_bf16_on_a_cpu(tmp_path):
     while not sample.is_denoised:
         assert sdxl.denoise([sample]) == {}
     assert sdxl.preview(sample) is not None
-    assert sdxl.decode(sample).size == (sample.request.width, sample.request.height)
+    assert sdxl.decode([sample])[0].size == (sample.request.width, sample.request.height)
     loaded = Blip.load(captioner, placement)
     assert loaded.model.dtype is torch.bfloat16
     [caption] = loaded.caption_batch([CaptionRequest(Image.new("RGB", (32, 32)), max_new_tokens=3)])
