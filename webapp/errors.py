@@ -12,7 +12,7 @@ from werkzeug.exceptions import (
 )
 
 from captioner.images import InvalidImage
-from generator.engine import QueueFull
+from generator.queue import QueueFull
 from generator.request import InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
 from webapp.environ import REFUSAL
