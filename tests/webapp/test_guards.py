@@ -4,7 +4,8 @@ import pytest
 from web_client import JSON, alert, job_of, upload
 
 from webapp import environ
-from webapp.guards import HEADERS, host_name
+from webapp.guards import HEADERS
+from webapp.hosts import host_name
 
 OURS = [
     "localhost",
@@ -86,6 +87,10 @@ def routes(patient, by_hand):
         ("GET", "/readyz"),
         ("GET", "/loading"),
         ("GET", "/static/style.css"),
+        ("GET", "/enter"),
+        ("POST", "/enter"),
+        ("GET", "/invitation/x"),
+        ("POST", "/invitation/x"),
     ]
     rules = {rule.endpoint for rule in patient.application.url_map.iter_rules()}
     assert len(rules) == len(addresses), "a route is missing here"
