@@ -23,6 +23,7 @@ from webapp import (
 )
 from webapp.form_request import FormRequest
 from webapp.hosts import Hosts
+from webapp.proxy import BehindProxy
 from webapp.services import Services
 from webapp.settings import Settings
 
@@ -42,6 +43,8 @@ def create_app(settings: Settings, services: Services) -> Flask:
         MAX_FORM_MEMORY_SIZE=FORM_BYTES + HELD_BACK_BYTES,
         MAX_FORM_PARTS=24,
     )
+    if settings.trusted_proxy is not None:
+        app.wsgi_app = BehindProxy(app.wsgi_app, settings.trusted_proxy)  # type: ignore[method-assign]
     app.extensions["services"] = services
     app.jinja_env.globals["example_file"] = examples.file_name
     guards.init_app(app, hosts_of(settings))

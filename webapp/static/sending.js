@@ -68,7 +68,7 @@ export async function onePress(act) {
   if (sending) return;
   sending = true;
   const id = await act();
-  if (id) location.href = `/jobs/${id}`;
+  if (id) location.href = `${address}jobs/${id}`;
   else sending = false;
 }
 
