@@ -28,8 +28,10 @@ class Hosts:
     def of(cls, bound: str, allowed: Iterable[str]) -> "Hosts":
         """For a server that listens on the address or name ``bound``, and is there for others."""
         own = socket.gethostname().lower().partition(".")[0]
-        names = {bound.lower(), own, f"{own}.local", socket.gethostname().lower(), *allowed}
-        return cls(frozenset(names), is_wildcard(bound))
+        names = {own, f"{own}.local", socket.gethostname().lower(), *allowed}
+        if is_wildcard(bound):  # which is itself no address
+            return cls(frozenset(names), any_address=True)
+        return cls(frozenset(names | {bound.lower()}))
 
     def answer_to(self, name: str) -> bool:
         """Of a name as ``host_name`` returns it."""

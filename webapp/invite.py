@@ -19,6 +19,7 @@ from webapp.keys import Keys
 from webapp.settings import Settings, read_port
 
 PROGRAM = "scripts/invite"
+ANY = "0.0.0.0"
 # Bright on dark, whatever the terminal's own colours: cameras read nothing else for sure.
 COLORS, PLAIN = "\x1b[97;40m", "\x1b[0m"
 
@@ -79,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     flags = {
         "key_file": (None, Path, "FILE", "the server's key file"),
-        "host": (Settings().host, str, "HOST", "the address that the server listens on"),
+        "host": (ANY, str, "HOST", "the address that the server listens on, if not on all"),
         "port": (Settings().port, read_port, "PORT", "the page's port"),
     }
     for name, (default, kind, metavar, text) in flags.items():

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 from door_keys import ANNA, BERT, basic, bearer, door_keys
+from tiny_server import ask, run_in_thread
 from web_client import JSON, alert, job_of, upload
 
 from webapp import door, invitations
 from webapp.environ import DRAINING, REFUSAL
+from webapp.limits import Limits
+from webapp.server import Server, bind
 from webapp.sessions import COOKIE
 from webapp.tries import MOST_WRONG
 
@@ -103,6 +106,19 @@ def test_without_a_key_there_is_the_page_that_asks_for_one_with_its_style_alone(
             assert response.status_code == 200
     for path in ("/static/./style.css", "/static//style.css", "/static/examples/../style.css"):
         assert locked.get(path).status_code in (401, 404)
+
+
+@pytest.mark.slow
+def test_both_ports_are_guarded(locked):
+    server = Server(locked.application, bind("127.0.0.1", [0, 0]), Limits(threads=2))
+    with run_in_thread(server):
+        for port in server.ports:
+            for path, status in (
+                ("/", b"401"),
+                ("/generate-image?prompt=x", b"401"),
+                ("/healthz", b"503"),  # no engine runs
+            ):
+                assert ask(port, path).split()[1] == status
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

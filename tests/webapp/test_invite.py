@@ -8,7 +8,7 @@ import pytest
 import segno
 from door_keys import ANNA, BERT, door_keys
 
-from webapp import invite
+from webapp import addresses, invite
 from webapp.invitations import Invitations
 
 LINK = re.compile(r"^  (http\S+/)invitation/(\S+)$", re.M)
@@ -35,8 +35,8 @@ def _no_variables(monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "url", "name"),
     [
-        ([], "http://127.0.0.1:8000/", "anna"),
-        (["--name", "bert"], "http://127.0.0.1:8000/", "bert"),
+        ([], addresses.url("0.0.0.0", 8000), "anna"),
+        (["--name", "bert", "--host", "127.0.0.1"], "http://127.0.0.1:8000/", "bert"),
         (["--host", "192.168.1.7", "--port", "80"], "http://192.168.1.7:80/", "anna"),
         (["--host", "fe80::1"], "http://[fe80::1]:8000/", "anna"),
         (["--url", "https://nas.example/pictures"], "https://nas.example/pictures/", "anna"),
@@ -55,14 +55,18 @@ def test_it_prints_a_link_that_is_good_once(file, invitations, capsys, flags, ur
 
 def test_the_servers_environment_variables_count(file, capsys, monkeypatch):
     monkeypatch.setenv("LOOKALIKE_KEY_FILE", file)
+    monkeypatch.setenv("LOOKALIKE_HOST", "192.168.1.7")
     monkeypatch.setenv("LOOKALIKE_PORT", "8123")
     assert invite.main([]) == 0
-    assert "  http://127.0.0.1:8123/invitation/" in capsys.readouterr().out
+    assert "  http://192.168.1.7:8123/invitation/" in capsys.readouterr().out
 
 
 def test_for_all_addresses_the_link_has_one_that_others_see(file, capsys):
-    assert invite.main(["--key-file", file, "--host", "0.0.0.0"]) == 0
-    assert "://0.0.0.0" not in capsys.readouterr().out
+    for flags in ([], ["--host", "0.0.0.0"]):
+        assert invite.main(["--key-file", file, *flags]) == 0
+        printed = capsys.readouterr().out
+        assert "://0.0.0.0" not in printed
+        assert "://127." not in printed
 
 
 @pytest.mark.parametrize(
