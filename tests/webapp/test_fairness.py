@@ -1,5 +1,8 @@
 """Between people: the key and the address say who is who, from the request to the engines."""
 
+from collections.abc import Iterator
+from threading import Timer
+
 import pytest
 from door_keys import ANNA, BERT, bearer, door_keys
 from fakes import FakeBlip, FakeSDXL
@@ -15,14 +18,18 @@ from webapp.settings import Settings
 
 
 @pytest.fixture
-def services():
-    """Engines of the server's own limits, but for one image at a time; driven by hand."""
-    return Services(
-        captioner.engine.Engine(FakeBlip()),
+def services() -> Iterator[Services]:
+    """Engines of the server's own limits, but for one at a time; driven by hand, as ``by_hand``."""
+    services = Services(
+        captioner.engine.Engine(FakeBlip(), max_batch_size=1),
         generator.engine.Engine(FakeSDXL(), max_batch_size=1),
         JobStore(),
         keys=door_keys(),
     )
+    rescue = Timer(10, services.generator.close)
+    rescue.start()
+    yield services
+    rescue.cancel()
 
 
 @pytest.fixture
