@@ -9,6 +9,7 @@ from typing import Protocol
 
 from captioner.request import Caption, CaptionRequest
 from models_cache.runtime.model_thread import EngineClosed, ModelThread
+from models_cache.runtime.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class Model(Protocol):
     def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[Caption]: ...
 
 
-Waiting = tuple[CaptionRequest, "Future[Caption]"]
+Waiting = tuple[CaptionRequest, "Future[Caption]", str]  # whose it is
 
 
 class Engine(ModelThread[Model]):
@@ -33,35 +34,37 @@ class Engine(ModelThread[Model]):
         super().__init__("captioner", model)
         self.max_batch_size = max_batch_size
         self._waiting: deque[Waiting] = deque()
+        self._turns = Turns()
 
-    def submit(self, request: CaptionRequest) -> "Future[Caption]":
+    def submit(self, request: CaptionRequest, client: str = "") -> "Future[Caption]":
         """The caption to come. If it is cancelled in time, it is never made. Raises EngineClosed.
 
         Its callbacks run on the captioner's thread: they must be quick, and must not raise.
+        Clients take turns.
         """
         future: Future[Caption] = Future()
         with self._changed:
             self._check_open()
-            self._waiting.append((request, future))
+            self._waiting.append((request, future, client))
             self._changed.notify_all()
         return future
 
     def step(self) -> None:
-        """Captions the picture that has waited longest, and all that may share its batch."""
+        """Captions the picture whose turn it is, and all that may share its batch."""
         batch = [item for item in self._next_batch() if item[1].set_running_or_notify_cancel()]
         try:
             if batch:
                 self._caption(batch)
         finally:
             # Some are left only if the thread dies of a BaseException that is no Exception.
-            self._fail(future for _, future in batch if not future.done())
+            self._fail(future for _, future, _ in batch if not future.done())
 
     def _has_work(self) -> bool:
         return bool(self._waiting)
 
     def _next_batch(self) -> list[Waiting]:
         with self._changed:
-            waiting = list(self._waiting)
+            waiting = self._turns.in_order(self._waiting, lambda item: item[2])
         if not waiting:
             return []
         key = self._batch_key(waiting[0])
@@ -70,6 +73,8 @@ class Engine(ModelThread[Model]):
         with self._changed:
             for item in batch:
                 self._waiting.remove(item)
+            self._turns.took([client for _, _, client in batch])
+            self._turns.keep({client for _, _, client in self._waiting})
         return batch
 
     def _batch_key(self, item: Waiting) -> Hashable:
@@ -81,7 +86,7 @@ class Engine(ModelThread[Model]):
 
     def _caption(self, batch: list[Waiting]) -> None:
         try:
-            captions = self.model.caption_batch([request for request, _ in batch])
+            captions = self.model.caption_batch([request for request, _, _ in batch])
         except Exception as error:  # a model may raise anything, and its thread must outlive it
             log.warning("a batch of %d captions failed", len(batch), exc_info=True)
             if len(batch) == 1:
@@ -93,12 +98,12 @@ class Engine(ModelThread[Model]):
             for item in batch:  # only the culprit fails, with its own error
                 self._caption([item])
             return
-        for (_, future), caption in zip(batch, captions, strict=True):
+        for (_, future, _), caption in zip(batch, captions, strict=True):
             future.set_result(caption)
 
     def _fail_all(self) -> None:
         with self._changed:
-            left = [future for _, future in self._waiting]
+            left = [future for _, future, _ in self._waiting]
             self._waiting.clear()
         self._fail(future for future in left if future.set_running_or_notify_cancel())
 

@@ -7,7 +7,6 @@ torch: ``generator.model`` lists all that it needs of a model.
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from generator.model import FastPath, Improving, Model, Sample
 from generator.model_info import ModelInfo
 from generator.pace import Outlook, Pace, ahead
 from generator.previews import Previews
+from generator.queue import Queue, QueueFull, Waiting
 from generator.request import GenerationRequest
 from models_cache.runtime.model_thread import ModelThread
 
@@ -27,22 +27,10 @@ MODEL_FAILED = "The model failed on this request: try another prompt, size or se
 NO_ROOM = "There is not enough free memory for an image of {width}x{height}: ask for a smaller one."
 
 
-class QueueFull(Exception):
-    """The engine has as many jobs as it takes; one should end in ``retry_after_seconds``."""
-
-    def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__(
-            f"The queue is full: try again in {retry_after_seconds}"
-            f" second{'s' if retry_after_seconds > 1 else ''}."
-        )
-        self.retry_after_seconds = retry_after_seconds
-
-
 # Between two looks whether a trial that is prepared elsewhere can begin.
 TRIAL_SECONDS = 1.0
 
 Made = TypeVar("Made")
-Waiting = tuple[Job, GenerationRequest]
 Running = tuple[Job, Sample]
 
 
@@ -53,14 +41,15 @@ class Engine(ModelThread[Model]):
     if told how and calls ``step`` whenever there is work; tests call it by hand. Without a model
     at first, ``info`` says what it will offer.
     ``max_batch_size`` is the most samples in flight, ``max_jobs`` the most jobs under way before
-    ``QueueFull``.
+    ``QueueFull``, ``max_client_jobs`` the most of one client.
     """
 
     def __init__(
         self,
         model: Model | None = None,
         max_batch_size: int = 8,
-        max_jobs: int = 64,
+        max_jobs: int = 96,
+        max_client_jobs: int = 64,
         clock: Callable[[], float] = time.monotonic,
         info: ModelInfo | None = None,
     ) -> None:
@@ -68,9 +57,9 @@ class Engine(ModelThread[Model]):
         self.info = info or self.model.info
         self.max_batch_size = max_batch_size
         self.max_jobs = max_jobs
+        self.max_client_jobs = max_client_jobs
         self._clock = clock
-        self._jobs: set[Job] = set()
-        self._waiting: deque[Waiting] = deque()
+        self._queue = Queue()
         self._running: list[Running] = []
         self._forward_limit = ForwardLimit(max_batch_size)
         self._pace = Pace()
@@ -82,47 +71,57 @@ class Engine(ModelThread[Model]):
 
     # For any thread.
 
-    def reserve(self, count: int = 1) -> list[Job]:
+    def reserve(self, count: int = 1, client: str = "") -> list[Job]:
         """Jobs with places in the queue, to be submitted later; an outcome frees its job's place.
 
-        Takes all places or none. Raises QueueFull or EngineClosed.
+        Takes all places or none. Clients take turns. Raises QueueFull or EngineClosed.
         """
-        jobs = [Job() for _ in range(count)]
+        jobs = [Job(client) for _ in range(count)]
         with self._changed:
             self._check_open()
             self._drop_finished()
-            if len(self._jobs) + count > self.max_jobs:
+            own = self._queue.count_of(client)
+            if own + count > self.max_client_jobs:
+                raise QueueFull(self._seconds_until_a_place_is_free(), own)
+            if len(self._queue.jobs) + count > self.max_jobs:
                 raise QueueFull(self._seconds_until_a_place_is_free())
-            self._jobs.update(jobs)
+            self._queue.jobs.update(jobs)
         return jobs
 
-    def submit(self, request: GenerationRequest, job: Job | None = None) -> Job:
-        """Queues the request, under the job that was reserved for it or a new one.
+    def submit(self, request: GenerationRequest, job: Job | None = None, client: str = "") -> Job:
+        """Queues the request, under the job that was reserved for it or a new one of ``client``.
 
         A reserved job that has ended meanwhile stays as it is. Raises EngineClosed, and QueueFull
         if nothing was reserved.
         """
-        job = job or self.reserve()[0]
+        job = job or self.reserve(client=client)[0]
         with self._changed:
             self._check_open()
             if job.publish(Queued(request)):
-                self._waiting.append((job, request))
+                self._queue.waiting.append((job, request))
             self._changed.notify_all()
         return job
 
     def outlook(self, job: Job) -> Outlook:
         """How many jobs come before this one, and the seconds until it should end."""
         with self._changed:
-            waiting = [each for each, _ in self._waiting]
-            before = waiting.index(job) if job in waiting else 0
+            waiting = self._queue.in_order()
+            before = next((n for n, (each, _) in enumerate(waiting) if each is job), 0)
             line = ahead(
                 (sample for _, sample in self._running),
-                (request for _, request in list(self._waiting)[: before + 1]),
+                (request for _, request in waiting[: before + 1]),
             )
             progress = job.progress
             left = progress.num_steps - progress.step if progress else None
             seconds = self._pace.seconds_until_done(line, left, self._forward_limit.samples)
         return Outlook(before, seconds)
+
+    def before(self, client: str) -> int:
+        """How many jobs have begun, or would begin before a new one of this client."""
+        with self._changed:
+            self._drop_finished()
+            running = {job for job, _ in self._running}
+            return len(running) + self._queue.before(client, running)
 
     @property
     def seconds_a_step(self) -> float | None:
@@ -133,8 +132,8 @@ class Engine(ModelThread[Model]):
         with self._changed:
             self._drop_finished()
             return EngineStats(
-                jobs=len(self._jobs),
-                waiting=len(self._waiting),
+                jobs=len(self._queue.jobs),
+                waiting=len(self._queue.waiting),
                 running=len(self._running),
                 last_batch_size=self._last_batch_size,
                 total_steps=self._total_steps,
@@ -168,7 +167,7 @@ class Engine(ModelThread[Model]):
 
     def _has_work(self) -> bool:
         has_trial = self.fast_path is not None and self.fast_path.has_trial
-        return bool(self._waiting or self._running or has_trial)
+        return bool(self._queue.waiting or self._running or has_trial)
 
     def _patience(self) -> float | None:
         has_more = self.fast_path is not None and self.fast_path.has_more
@@ -176,8 +175,7 @@ class Engine(ModelThread[Model]):
 
     def _drop_finished(self) -> None:
         """Frees each finished job's place, its turn and its sample. Called under the lock."""
-        self._jobs = {job for job in self._jobs if not job.is_finished}
-        self._waiting = deque(item for item in self._waiting if not item[0].is_finished)
+        self._queue.drop_finished()
         self._running = [item for item in self._running if not item[0].is_finished]
 
     def _admit(self) -> None:
@@ -189,7 +187,7 @@ class Engine(ModelThread[Model]):
         with self._changed:
             self._drop_finished()  # each time: jobs may be cancelled while others are prepared
             room = self.max_batch_size - len(self._running)
-            return [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+            return self._queue.take(room)
 
     def _prepare(self, admitted: list[Waiting]) -> None:
         for job, sample in self._together("prepare", self.model.prepare, admitted):
@@ -285,14 +283,15 @@ class Engine(ModelThread[Model]):
 
     def _fail_all(self) -> None:
         with self._changed:
-            left = list(self._jobs)
+            left = list(self._queue.jobs)
         for job in left:
             job.publish(Failed(self._reason, stopped=True))
 
     def _seconds_until_a_place_is_free(self) -> int:
         """Goes by the model's default steps while all wait for captions. Called under the lock."""
         line = ahead(
-            (sample for _, sample in self._running), (request for _, request in self._waiting)
+            (sample for _, sample in self._running),
+            (request for _, request in self._queue.in_order()),
         )
         in_flight = line[: self.max_batch_size] or [((0, 0), self.info.num_inference_steps)]
         return self._pace.seconds_until_one_ends(in_flight, self._forward_limit.samples)

@@ -80,10 +80,14 @@ Outcome = Succeeded | Failed | Cancelled
 
 
 class Job:
-    """An append-only log that ends with exactly one outcome. Every method is for any thread."""
+    """An append-only log that ends with exactly one outcome. Every method is for any thread.
 
-    def __init__(self) -> None:
+    ``client`` says whose it is: clients take turns.
+    """
+
+    def __init__(self, client: str = "") -> None:
         self.id = secrets.token_hex(16)
+        self.client = client
         self._events: list[Event] = []
         self._preview: tuple[int, Image.Image] | None = None
         self._grown = Condition()

@@ -8,6 +8,7 @@ from io import BytesIO
 from typing import TypedDict
 
 from fakes import FAKE_INFO, FakeBlip
+from flask import Response, request
 from PIL import Image
 from playwright.sync_api import Locator, Page, Request, Route, expect
 
@@ -21,6 +22,8 @@ from webapp.settings import Settings
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+# A foreign name that is bound to this machine.
+FLAGS += ["--host-resolver-rules=MAP evil.example 127.0.0.1"]
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 SMALL_PHONE = {"width": 320, "height": 568}
@@ -87,13 +90,21 @@ class Site:
     gate: Gate
     captions: Gate
     port: int = 0
+    seen: list[tuple[str, dict[str, str], int]] = field(default_factory=list)
 
     def start(self) -> None:
         app = create_app(Settings(), self.services)
+        app.after_request(self._note)
         self._server = Server(app, bind("127.0.0.1", [self.port]), Limits(threads=16))
         self.port = self._server.ports[0]
         self._thread = threading.Thread(target=self._server.run, name="server")
         self._thread.start()
+
+    def _note(self, response: Response) -> Response:
+        """Takes note of method and address, of the headers, and of the answer's status."""
+        asked = f"{request.method} {request.full_path}".rstrip("?")
+        self.seen.append((asked, dict(request.headers), response.status_code))
+        return response
 
     def stop(self) -> None:
         """At once: streams are cut."""

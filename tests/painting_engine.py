@@ -5,8 +5,8 @@ from collections import Counter
 
 from fakes import FAKE_INFO
 
-from generator.engine import QueueFull
 from generator.job import Progress, Succeeded
+from generator.queue import QueueFull
 from models_cache.runtime.model_thread import EngineClosed
 
 STAGES = ["prepare", "denoise", "scheduler", "decode"]

@@ -37,6 +37,19 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(target.read_text("utf-8")), anchor
 
 
+def test_the_promises_name_tests_that_are_there():
+    text = (ROOT / "docs" / "promises.md").read_text("utf-8")
+    promises = re.split(r"^(\d+)\. ", text, flags=re.M)[1:]
+    assert promises[::2] == [str(number) for number in range(1, len(promises) // 2 + 1)]
+    for promise in promises[1::2]:
+        files = [ROOT / path for path in re.findall(r"`(tests/[\w/]+\.py)`", promise)]
+        tests = re.findall(r"`(test_\w+)`", promise)
+        assert files
+        assert tests
+        for name in tests:
+            assert any(f"def {name}(" in file.read_text("utf-8") for file in files), name
+
+
 def test_the_answers_of_the_architecture_are_in_the_files_that_it_names():
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     rows = re.findall(r"^\| [^|]+ \| (.*) \|$", text[text.index("## Where is") :], re.M)
@@ -46,5 +59,5 @@ def test_the_answers_of_the_architecture_are_in_the_files_that_it_names():
         for name in re.findall(r"`(?:\w+\.)?(\w+)`", row):
             assert any(name in (ROOT / path).read_text("utf-8") for path in paths), name
             checked += 1
-    assert len(rows) == 1 + 13  # with its head
+    assert len(rows) == 1 + 14  # with its head
     assert checked >= 7

@@ -9,8 +9,21 @@ if sys.argv[:1] == ["-m"]:  # run, not imported: the imports below take seconds,
 
 from flask import Flask
 
-from webapp import about, errors, examples, generate_image, guards, health, jobs, pages, pictures
+from webapp import (
+    about,
+    door,
+    errors,
+    examples,
+    generate_image,
+    guards,
+    health,
+    jobs,
+    pages,
+    pictures,
+)
 from webapp.form_request import FormRequest
+from webapp.hosts import Hosts
+from webapp.proxy import BehindProxy
 from webapp.services import Services
 from webapp.settings import Settings
 
@@ -30,10 +43,16 @@ def create_app(settings: Settings, services: Services) -> Flask:
         MAX_FORM_MEMORY_SIZE=FORM_BYTES + HELD_BACK_BYTES,
         MAX_FORM_PARTS=24,
     )
+    if settings.trusted_proxy is not None:
+        app.wsgi_app = BehindProxy(app.wsgi_app, settings.trusted_proxy)  # type: ignore[method-assign]
     app.extensions["services"] = services
     app.jinja_env.globals["example_file"] = examples.file_name
-    guards.init_app(app)
+    guards.init_app(app, hosts_of(settings))
     errors.init_app(app)
-    for module in (pages, jobs, pictures, about, generate_image, health):
+    for module in (pages, jobs, pictures, about, generate_image, health, door):
         app.register_blueprint(module.bp)
     return app
+
+
+def hosts_of(settings: Settings) -> Hosts:
+    return Hosts.of(settings.host, settings.allowed_host) if settings.is_guarded else Hosts()

@@ -19,8 +19,11 @@ from models_cache.advice import CannotStart
 from models_cache.catalog import ROLES, Family
 from models_cache.runtime.model_thread import DEVICE_LOST
 from models_cache.terminal import READER_LEFT
-from webapp import create_app
+from webapp import addresses, create_app
+from webapp.hosts import is_loopback
+from webapp.invite import show
 from webapp.job_store import JobStore
+from webapp.keys import Keys, reread_on_hangup
 from webapp.limits import Limits
 from webapp.models import ModelPair
 from webapp.server import FINISHED, CannotListen, Server, bind, stop_on_signals
@@ -42,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     warnings.filterwarnings("ignore", module="PIL")
     settings = Settings.read(arguments, os.environ)
     try:
+        keys = read_keys(settings)
         names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
         models = ModelPair.choose(
             settings.models,
@@ -51,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
             settings.dtype,
             settings.fast_path,
         )
-        services = make_services(settings, models)
+        services = make_services(settings, models, keys)
         sockets = bind(settings.host, [settings.port, settings.api_port])
     except CannotStart as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
@@ -69,11 +73,23 @@ def main(arguments: Sequence[str]) -> int:
     )
     app.config["API_PORT"] = server.ports[1]
     stop_on_signals(server)
-    _announce(settings, server)
+    if keys is not None:
+        reread_on_hangup(keys, server.stop)
+    _announce(settings, server, keys)
     return _run(server, services, models)
 
 
-def make_services(settings: Settings, models: ModelPair) -> Services:
+def read_keys(settings: Settings) -> Keys | None:
+    """None if none are needed. Raises CannotStart."""
+    if settings.key_file is None:
+        return None
+    keys = Keys.read(settings.key_file, make=True)
+    if keys.are_readable_by_others():
+        print(f"Others on this machine can read {keys.file}: chmod 600 mends it.", file=sys.stderr)
+    return keys
+
+
+def make_services(settings: Settings, models: ModelPair, keys: Keys | None = None) -> Services:
     """The engines wait for their models, which ``_run`` loads. Raises CannotStart."""
     info = read_model_info(models.checkpoints[Family.SDXL])
     known_models = [(family, each.known) for family, each in models.checkpoints.items()]
@@ -88,16 +104,30 @@ def make_services(settings: Settings, models: ModelPair) -> Services:
             for family, known in known_models
         ],
         cuda_problem=models.cuda_problem,
+        keys=keys,
     )
 
 
-def _announce(settings: Settings, server: Server) -> None:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    page, api = server.ports
-    print(f"The page:  http://{host}:{page}/")
-    print(f"The API:   http://{host}:{api}/generate-image?prompt=a+red+house+by+the+sea")
+def _announce(settings: Settings, server: Server, keys: Keys | None) -> None:
+    page, api = (addresses.url(settings.host, port) for port in server.ports)
+    print(f"The page:  {page}")
+    print(f"The API:   {api}generate-image?prompt=a+red+house+by+the+sea")
     print("No safety checker, no watermark: whoever shares this answers for its images.")
+    if keys is not None:
+        _announce_keys(settings, keys, page)
+    elif settings.insecure_open:
+        print("No key is needed: whoever reaches these addresses may use them.")
     sys.stdout.flush()
+
+
+def _announce_keys(settings: Settings, keys: Keys, page: str) -> None:
+    print(f"Each needs a key of {keys.file}. Programs send: Authorization: Bearer KEY")
+    if not is_loopback(settings.host):
+        print("Over http, keys and pictures can be read on their way: docs/access.md has a remedy.")
+    if settings.trusted_proxy or settings.allowed_host:
+        print("To let a browser in: scripts/invite --url, with the address that others type")
+    else:
+        show(page, next(iter(keys.by_name.values())))
 
 
 def _run(server: Server, services: Services, models: ModelPair) -> int:

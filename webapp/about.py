@@ -24,7 +24,7 @@ def about() -> str:
 @bp.get("/api")
 def api() -> str:
     return render_template(
-        "api.html", info=services().generator.info, url=f"{request.host_url}generate-image"
+        "api.html", info=services().generator.info, url=f"{request.url_root}generate-image"
     )
 
 

@@ -12,9 +12,10 @@ from werkzeug.exceptions import (
 )
 
 from captioner.images import InvalidImage
-from generator.engine import QueueFull
+from generator.queue import QueueFull
 from generator.request import InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
+from webapp import door
 from webapp.environ import REFUSAL
 from webapp.job_store import UnknownJob
 
@@ -54,6 +55,8 @@ def error_response(error: Exception) -> Response:
         response = jsonify(error=message_of(error), field=getattr(error, "field", None))
     elif isinstance(error, MisdirectedRequest):  # a page's links would lead to the foreign name
         response = Response(message_of(error), mimetype="text/plain")
+    elif isinstance(error, door.AT_THE_DOOR):
+        response = door.page(error)
     else:
         page = render_template("error.html", error=message_of(error), status=status(error))
         response = Response(page)

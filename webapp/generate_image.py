@@ -10,6 +10,7 @@ from generator.model_info import ModelInfo
 from generator.png import png_bytes
 from generator.request import GenerationRequest, InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
+from webapp.client import client
 from webapp.parameters import parse_parameters, parse_query
 from webapp.services import services
 
@@ -26,7 +27,7 @@ def generate_image() -> Response:
         return Response()  # nothing is painted for it
     engine = services().generator
     generation = parse_generate_image(parse_query(request.query_string), engine.info)
-    job = engine.submit(generation)
+    job = engine.submit(generation, client=client())
     outcome = wait_for_client(job)
     if isinstance(outcome, Failed) and outcome.stopped:
         raise EngineClosed(outcome.error)

@@ -1,16 +1,15 @@
-"""Lets this machine's programs and our own page call, and no page of another site.
+"""Lets our own page call, and programs, and no page of another site; with a key, if there are any.
 
-Not covered: other users of this machine, against whom access keys are needed.
+Not covered: other users of this machine, if the server was started without a key file.
 """
-
-import re
 
 from flask import Flask, Request, Response, request
 from werkzeug.exceptions import Forbidden, MisdirectedRequest, ServiceUnavailable
 
 from models_cache.runtime.model_thread import STOPPING
+from webapp.door import check_key
 from webapp.environ import DRAINING, REFUSAL
-from webapp.settings import is_loopback
+from webapp.hosts import Hosts, host_name
 
 # Our pages load nothing but what we serve, and no page may frame them.
 HEADERS = {
@@ -24,28 +23,24 @@ HEADERS = {
 }
 
 
-# A name or an address, IPv6 in brackets, and perhaps a port.
-HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9a-z.-]+))(?::[0-9]{1,5})?", re.IGNORECASE)
+NOT_LOOPBACK = "This server answers to 127.0.0.1, localhost and [::1] only."
+OTHER_NAME = "This server does not answer to this name: its owner can allow it by --allowed-host."
 
 
-def init_app(app: Flask) -> None:
-    app.before_request(check_host)
+def init_app(app: Flask, hosts: Hosts) -> None:
+    app.before_request(lambda: check_host(hosts))
+    # Before the rest, so that nobody without a key is shown more than the door.
+    app.before_request(check_key)
     app.before_request(check_origin)
     app.before_request(check_refusal)
     app.before_request(check_draining)
     app.after_request(add_headers)
 
 
-def check_host() -> None:
+def check_host(hosts: Hosts) -> None:
     """Refuses names that a foreign page could have bound to this machine (DNS rebinding)."""
-    if not is_loopback(host_name(request.headers.get("Host", ""))):
-        raise MisdirectedRequest("This server answers to 127.0.0.1, localhost and [::1] only.")
-
-
-def host_name(host: str) -> str:
-    """The name in a Host header, in lower case, without port and brackets; "" if there is none."""
-    match = HOST.fullmatch(host)
-    return (match[1] or match[2]).lower() if match else ""
+    if not hosts.answer_to(host_name(request.headers.get("Host", ""))):
+        raise MisdirectedRequest(OTHER_NAME if hosts.names else NOT_LOOPBACK)
 
 
 def check_origin() -> None:

@@ -7,12 +7,14 @@ from contextlib import suppress
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 
-from generator.engine import Engine, QueueFull
+from generator.engine import Engine
 from generator.job import Event, Failed, Job, Previewed, Progress, Queued, Succeeded
+from generator.queue import QueueFull
 from generator.request import InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
 from webapp import mine, similar, studio
 from webapp.captioning import Captioned, captioned
+from webapp.client import client
 from webapp.errors import error_response, wants_json, with_status
 from webapp.job_store import Entry, UnknownJob
 from webapp.order import parse_order
@@ -72,7 +74,7 @@ def _again(entry: Entry) -> Response:
     seed = generation.seed if generation else None
     fields = {"prompt": "", **request.form.to_dict()}
     order = parse_order(fields, info, entry.original.size, seed)
-    jobs = similar.again(services(), order, str(order.prompt), captioned(entry.job))
+    jobs = similar.again(services(), order, str(order.prompt), captioned(entry.job), client())
     return started(jobs, entry.original, order)
 
 

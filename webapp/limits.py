@@ -51,6 +51,8 @@ class Limits:
             "channel_request_lookahead": 1,
             # A day, which means never: Channel has better clocks than this one.
             "channel_timeout": 24 * 60 * 60,
+            # webapp/proxy.py says whose X-Forwarded headers are believed.
+            "clear_untrusted_proxy_headers": False,
             "expose_tracebacks": False,
             "log_socket_errors": False,
             "ident": None,

@@ -23,12 +23,12 @@ def entries(request: Request, jobs: JobStore) -> list[Entry]:
 
 def remember(request: Request, response: Response, job_ids: Iterable[str]) -> None:
     """Adds jobs, the last of them in front; the oldest are dropped."""
-    _write(response, dict.fromkeys([*reversed(list(job_ids)), *_ids(request)]))
+    _write(request, response, dict.fromkeys([*reversed(list(job_ids)), *_ids(request)]))
 
 
 def forget(request: Request, response: Response, jobs: JobStore) -> None:
     """Drops the jobs that are no longer kept."""
-    _write(response, [entry.job.id for entry in entries(request, jobs)])
+    _write(request, response, [entry.job.id for entry in entries(request, jobs)])
 
 
 def _ids(request: Request) -> list[str]:
@@ -36,9 +36,9 @@ def _ids(request: Request) -> list[str]:
     return list(dict.fromkeys(each for each in ids if JOB_ID.fullmatch(each)))[:MOST]
 
 
-def _write(response: Response, job_ids: Iterable[str]) -> None:
+def _write(request: Request, response: Response, job_ids: Iterable[str]) -> None:
     value = ".".join(list(job_ids)[:MOST])
-    options = {"httponly": True, "samesite": "Strict", "path": "/"}
+    options = {"httponly": True, "samesite": "Strict", "path": f"{request.root_path}/"}
     if value:
         response.set_cookie(COOKIE, value, MAX_AGE_SECONDS, **options)  # type: ignore[arg-type]
     else:

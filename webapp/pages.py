@@ -8,7 +8,8 @@ from werkzeug.exceptions import MisdirectedRequest
 
 from captioner.images import InvalidImage, jpeg_bytes, open_image
 from generator.job import Job
-from webapp import about, examples, infotext, mine, similar, studio
+from webapp import about, door, examples, infotext, mine, similar, studio
+from webapp.client import client
 from webapp.errors import error_response, handle_errors, message_of, wants_json, with_status
 from webapp.job_store import Original
 from webapp.order import InvalidFields, Order, parse_order
@@ -39,9 +40,9 @@ def upload() -> Response:
         original = Original(jpeg_bytes(image), image.size, infotext.fields_of(data))
     order = parse_order(_options(), services().generator.info, image.size)
     if order.prompt is None:
-        jobs = similar.start(services(), image, order)
+        jobs = similar.start(services(), image, order, client())
     else:
-        jobs = similar.again(services(), order, order.prompt, None)
+        jobs = similar.again(services(), order, order.prompt, None, client())
     return started(jobs, original, order)
 
 
@@ -71,7 +72,7 @@ def uploaded_bytes() -> bytes:
 
 def page_again(error: Exception) -> Response:
     """The page with what was typed; each problem at its field, other errors above."""
-    if wants_json() or isinstance(error, MisdirectedRequest):
+    if wants_json() or isinstance(error, (MisdirectedRequest, *door.AT_THE_DOOR)):
         return with_problems(error_response(error), error)
     return with_status(Response(studio.empty(*told(error))), error)
 

@@ -11,8 +11,11 @@ import captioner.engine
 import generator.engine
 from captioner.images import DECODING_BYTES_PER_PIXEL, MAX_PIXELS
 from models_cache.runtime.loading import LoadProgress
+from webapp.invitations import Invitations
 from webapp.job_store import JobStore
+from webapp.keys import Keys
 from webapp.memory_budget import MemoryBudget
+from webapp.tries import Tries
 
 # One picture of the largest size allowed, or several photos at once.
 DECODING_BYTES = DECODING_BYTES_PER_PIXEL * MAX_PIXELS
@@ -37,7 +40,7 @@ class Services:
 
     ``cuda_problem`` says why a GPU that is there is not used; ``loading`` how far each model is.
     ``streams`` bounds the threads that follow jobs, ``decoding`` the memory that pictures take
-    while they are decoded.
+    while they are decoded. ``keys`` are those of whoever may come in; None lets everybody in.
     """
 
     captioner: captioner.engine.Engine
@@ -47,6 +50,9 @@ class Services:
     loading: Sequence[LoadProgress] = ()
     models: Sequence[ModelCard] = ()
     cuda_problem: str = ""
+    keys: Keys | None = None
+    tries: Tries = field(default_factory=Tries)
+    invitations: Invitations = field(default_factory=Invitations)
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))
     decoding: MemoryBudget = field(default_factory=lambda: MemoryBudget(DECODING_BYTES))
 

@@ -4,6 +4,8 @@ import argparse
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from models_cache.flags import (
     FastPath,
@@ -14,6 +16,7 @@ from models_cache.flags import (
     add_model_flags,
     one_of,
 )
+from webapp.hosts import host_name, is_loopback
 from webapp.limits import Limits
 
 MEGABYTE = 2**20
@@ -32,12 +35,16 @@ class Settings:
     memory: Memory = Memory.AUTO
     dtype: Precision = Precision.AUTO
     fast_path: FastPath = FastPath.AUTO
-    host: str = "127.0.0.1"  # loopback only: there are no keys yet
+    host: str = "127.0.0.1"
     port: int = 8000
     api_port: int = 5000
     max_upload_mb: int = 20  # of one picture
     max_stored_jobs: int = 200
     max_stored_mb: int = 512  # of all stored jobs' pictures
+    key_file: Path | None = None
+    insecure_open: bool = False  # lets everybody in who can reach the server
+    allowed_host: tuple[str, ...] = ()  # in lower case
+    trusted_proxy: str | None = None  # an IP address
 
     @classmethod
     def read(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> "Settings":
@@ -47,14 +54,19 @@ class Settings:
         """
         parser = _parser(environ)
         options = parser.parse_args(arguments)
-        if not is_loopback(options.host):
+        if (exposed := _exposed(options)) and not (options.key_file or options.insecure_open):
             parser.error(
-                f"argument --host: {options.host} can be reached by others, and there are no"
-                " access keys yet: use 127.0.0.1, localhost or ::1."
+                f"argument {exposed}, and there is no key: add --key-file FILE, which is made if it"
+                " is not there. (--insecure-open lets everybody in.)"
             )
         if options.port == options.api_port != 0:
             parser.error("argument --api-port: the page has this port: give each its own.")
         return cls(**vars(options))
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether a key is needed, or the owner said that none is to be."""
+        return self.key_file is not None or self.insecure_open
 
     @property
     def max_upload_bytes(self) -> int:
@@ -65,13 +77,16 @@ class Settings:
         return self.max_stored_mb * MEGABYTE
 
 
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _exposed(options: argparse.Namespace) -> str:
+    """How others can reach the server, for an error; "" if they cannot."""
+    if not is_loopback(options.host):
+        unlike = "unlike 127.0.0.1, localhost or ::1"
+        return f"--host: {options.host} can be reached by others, {unlike}"
+    if options.trusted_proxy is not None:
+        return "--trusted-proxy: others can reach the server by the proxy"
+    return (
+        "--allowed-host: others can reach the server by that name" if options.allowed_host else ""
+    )
 
 
 def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -93,9 +108,9 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         " and keeps what is as right and faster; off: tries nothing (%(default)s)",
     )
     flags: dict[str, tuple[Callable[[str], object], str]] = {
-        "host": (str, "the address to listen on, which must be this machine's own"),
-        "port": (_port, "the page's port"),
-        "api_port": (_port, "the image API's port"),
+        "host": (str, "the address to listen on; one that others can reach needs a key file"),
+        "port": (read_port, "the page's port"),
+        "api_port": (read_port, "the image API's port"),
         "max_upload_mb": (_up_to(MOST_UPLOAD_MB), "the largest picture that is taken, in MB"),
         "max_stored_jobs": (_up_to(1_000_000), "how many jobs are kept; the oldest goes first"),
         "max_stored_mb": (_up_to(1_000_000), "how much memory their pictures may take, in MB"),
@@ -103,10 +118,50 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     for name, (kind, text) in flags.items():
         default = getattr(Settings(), name)
         add_flag(parser, environ, name, default, type=kind, help=f"{text} (%(default)s)")
+    _add_access_flags(parser, environ)
     return parser
 
 
-def _port(text: str) -> int:
+def _add_access_flags(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
+    """Adds what says who may use the server (docs/access.md)."""
+
+    def add(name: str, default: object, text: str, **options: Any) -> None:
+        add_flag(parser, environ, name, default, help=text, **options)
+
+    file = "lines of a name and a key; whoever uses the server then needs one; made if not there"
+    add("key_file", None, file, type=Path, metavar="FILE")
+    names = "names by which browsers may call the server, beside this machine's own"
+    add("allowed_host", (), names, type=_names, metavar="NAME,...")
+    proxy = "the address of a proxy in front, whose X-Forwarded headers are believed"
+    add("trusted_proxy", None, proxy, type=_address, metavar="ADDRESS")
+    text = "lets everybody in who can reach the server: no key is needed"
+    add("insecure_open", False, text, type=_yes, nargs="?", const=True, metavar="yes")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in text.split(","))
+    for name in names:
+        if host_name(name) != name.strip("[]") or not name:
+            raise argparse.ArgumentTypeError(
+                f"{name!r} is no name: leave out http://, ports and paths"
+            )
+    return tuple(map(host_name, names))
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address, as 127.0.0.1 is") from None
+
+
+def _yes(text: str) -> bool:
+    if text.lower() not in ("yes", "true", "1", "no", "false", "0"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither yes nor no")
+    return text.lower() in ("yes", "true", "1")
+
+
+def read_port(text: str) -> int:
     """A TCP port; 0 lets the system choose one."""
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: use a number from 1 to 65535")

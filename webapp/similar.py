@@ -18,17 +18,17 @@ CAPTION_FAILED = "The captioner failed on this picture: try another one."
 NO_ROOM = "There is not enough free memory for a caption: try again in a minute."
 
 
-def start(services: Services, image: Image.Image, order: Order) -> list[Job]:
-    """Returns at once; the jobs' logs tell the rest.
+def start(services: Services, image: Image.Image, order: Order, client: str = "") -> list[Job]:
+    """Returns at once; the jobs' logs tell the rest. Clients take turns, with captions too.
 
     Reserves places in the queue first, so that no client waits for a caption and is then refused.
     Raises QueueFull and EngineClosed.
     """
-    jobs = services.generator.reserve(len(order.requests))
+    jobs = services.generator.reserve(len(order.requests), client)
     for job in jobs:
         job.publish(Captioning())
     try:
-        future = services.captioner.submit(order.caption_request(image))
+        future = services.captioner.submit(order.caption_request(image), client)
     except EngineClosed as error:
         _fail(jobs, Failed(str(error), stopped=True))
         raise
@@ -38,13 +38,19 @@ def start(services: Services, image: Image.Image, order: Order) -> list[Job]:
     return jobs
 
 
-def again(services: Services, order: Order, prompt: str, captioned: Captioned | None) -> list[Job]:
+def again(
+    services: Services,
+    order: Order,
+    prompt: str,
+    captioned: Captioned | None,
+    client: str = "",
+) -> list[Job]:
     """Paints words that were edited; ``captioned`` is what the model said of the same picture.
 
     Raises InvalidRequest, QueueFull and EngineClosed.
     """
     requests = order.with_words(prompt)
-    jobs = services.generator.reserve(len(requests))
+    jobs = services.generator.reserve(len(requests), client)
     for job in jobs:
         if captioned is not None:
             job.publish(captioned)

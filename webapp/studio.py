@@ -11,6 +11,7 @@ from generator.job import Failed, Job, Succeeded
 from generator.pace import Outlook
 from webapp import examples, mine
 from webapp.captioning import captioned
+from webapp.client import client
 from webapp.job_store import Entry
 from webapp.order import COUNTS, LIKE_YOURS, SHAPES
 from webapp.services import services
@@ -82,7 +83,8 @@ def server_state() -> str:
         loaded = sum(each.loaded_bytes for each in loading)
         return f"Loading {100 * loaded // total if total else 0} %"
     own = mine.entries(request, services().jobs)
-    others = services().generator.stats().jobs - sum(not each.job.is_finished for each in own)
+    before = services().generator.before(client())
+    others = before - sum(not each.job.is_finished for each in own)
     return f"{others} before you" if others > 0 else "Ready"
 
 

@@ -58,7 +58,8 @@ def paint_all(sdxl: SDXL, prompts: Sequence[str], seed: int = 0) -> list[Image.I
 
 
 def _painted(sdxl: SDXL, prompts: Sequence[str], seed: int) -> Iterator[Image.Image]:
-    engine = Engine(sdxl, max_batch_size=BATCH, max_jobs=len(prompts))
+    count = len(prompts)
+    engine = Engine(sdxl, max_batch_size=BATCH, max_jobs=count, max_client_jobs=count)
     jobs = [
         engine.submit(sdxl.info.request(prompt, seed=seed + place))
         for place, prompt in enumerate(prompts)

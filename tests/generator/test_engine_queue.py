@@ -3,8 +3,9 @@
 import pytest
 from painting_engine import STAGES, ask, assert_succeeded, finish, steps_made
 
-from generator.engine import Engine, QueueFull
+from generator.engine import Engine
 from generator.job import Cancelled, Failed, Progress, Queued
+from generator.queue import QueueFull
 
 
 def test_a_cancelled_job_is_gone_before_the_next_step_and_its_slot_is_free(model):

@@ -8,8 +8,9 @@ import pytest
 from fakes import FakeSDXL
 from painting_engine import STAGES, ask, assert_succeeded, finish, forwards, steps_made
 
-from generator.engine import MODEL_FAILED, Engine, QueueFull
+from generator.engine import MODEL_FAILED, Engine
 from generator.job import Cancelled, Failed, Job, Queued, Succeeded
+from generator.queue import QueueFull
 from models_cache.runtime.model_thread import STOPPING
 
 

@@ -3,8 +3,9 @@
 import pytest
 from fakes import FakeSDXL
 
-from generator.engine import Engine, QueueFull
+from generator.engine import Engine
 from generator.pace import MOST_SECONDS, UNKNOWN_SECONDS, Pace, turns_until_one_ends
+from generator.queue import QueueFull
 from generator.request import GenerationRequest
 
 DEFAULT_STEPS = FakeSDXL().info.num_inference_steps

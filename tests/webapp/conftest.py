@@ -2,9 +2,11 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from threading import Timer
 
 import pytest
+from door_keys import door_keys
 from fakes import FakeBlip, FakeSDXL
 from flask import Flask
 from flask.testing import FlaskClient
@@ -72,6 +74,12 @@ def client(two_apps: tuple[Flask, Flask], services: Services) -> FlaskClient:
 def patient(two_apps: tuple[Flask, Flask], by_hand: Services) -> FlaskClient:
     """Over engines that are driven by hand."""
     return client_of(two_apps[1], by_hand)
+
+
+@pytest.fixture
+def locked(two_apps: tuple[Flask, Flask], by_hand: Services) -> FlaskClient:
+    """As ``patient``, of a server with the keys of ``door_keys``."""
+    return client_of(two_apps[1], replace(by_hand, keys=door_keys()))
 
 
 def client_of(app: Flask, services: Services) -> FlaskClient:

@@ -19,7 +19,7 @@ OTHER_METHODS = "This address takes other methods."
 class BrokenCaptioner:
     is_alive = True
 
-    def submit(self, request):
+    def submit(self, request, client):
         raise RuntimeError(SECRET)
 
 

@@ -1,10 +1,12 @@
 """Who may call, and what every answer says to browsers."""
 
 import pytest
+from chromium_headers import FOREIGN_GETS, FOREIGN_POSTS
 from web_client import JSON, alert, job_of, upload
 
 from webapp import environ
-from webapp.guards import HEADERS, host_name
+from webapp.guards import HEADERS
+from webapp.hosts import host_name
 
 OURS = [
     "localhost",
@@ -86,6 +88,10 @@ def routes(patient, by_hand):
         ("GET", "/readyz"),
         ("GET", "/loading"),
         ("GET", "/static/style.css"),
+        ("GET", "/enter"),
+        ("POST", "/enter"),
+        ("GET", "/invitation/x"),
+        ("POST", "/invitation/x"),
     ]
     rules = {rule.endpoint for rule in patient.application.url_map.iter_rules()}
     assert len(rules) == len(addresses), "a route is missing here"
@@ -158,6 +164,25 @@ def test_another_sites_page_cannot_spend_the_gpu(patient, by_hand, method, addre
     )
     assert response.status_code == 403
     assert "Another site's page" in (response.json or {"error": alert(response)})["error"]
+    assert job.status == "captioning"
+    assert by_hand.generator.stats().jobs == 1
+
+
+def test_no_foreign_page_does_anything_on_any_route(patient, by_hand):
+    """Promise 2: a walk along all that does something, with what a real Chromium sends."""
+    job, walked = job_of(by_hand, upload(patient)), 0
+    for rule in patient.application.url_map.iter_rules():
+        path = rule.rule.replace("<job_id>", job.id).replace("<token>", "x")
+        foreign = {"POST": FOREIGN_POSTS} if "POST" in rule.methods else {}
+        if rule.endpoint == "generate_image.generate_image":
+            foreign, path = {"GET": FOREIGN_GETS, "HEAD": FOREIGN_GETS}, f"{path}?prompt=x"
+        for method, headers in ((m, each) for m, sets in foreign.items() for each in sets):
+            sent = {
+                name: value.format(origin="http://evil.example") for name, value in headers.items()
+            }
+            assert patient.open(path, method=method, headers=sent).status_code == 403, (path, sent)
+            walked += 1
+    assert walked == 7 * len(FOREIGN_POSTS) + 2 * len(FOREIGN_GETS)
     assert job.status == "captioning"
     assert by_hand.generator.stats().jobs == 1
 

@@ -57,8 +57,8 @@ class Engine(generator.engine.Engine):
         super().__init__(model)
         self.submitted = []
 
-    def submit(self, request, job=None):
-        self.submitted.append(super().submit(request, job))
+    def submit(self, request, job=None, client=""):
+        self.submitted.append(super().submit(request, job, client))
         return self.submitted[-1]
 
 

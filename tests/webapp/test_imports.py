@@ -18,14 +18,18 @@ import io, sys
 from fakes import FakeBlip, PreviewingSDXL
 from PIL import Image
 import captioner.engine, generator.engine
-from webapp import create_app
+from door_keys import ANNA, bearer, door_keys
+from webapp import create_app, invitations
 from webapp.job_store import JobStore
 from webapp.server import Server, bind
 from webapp.services import Services
 from webapp.settings import Settings
 
 services = Services(
-    captioner.engine.Engine(FakeBlip()), generator.engine.Engine(PreviewingSDXL()), JobStore()
+    captioner.engine.Engine(FakeBlip()),
+    generator.engine.Engine(PreviewingSDXL()),
+    JobStore(),
+    keys=door_keys(),
 )
 services.captioner.start()
 services.generator.start()
@@ -34,20 +38,24 @@ client = app.test_client()
 file = io.BytesIO()
 Image.new("RGB", (20, 10)).save(file, "PNG")
 file.seek(0)
-uploaded = client.post("/", data={"image": (file, "a.png")})
+uploaded = client.post("/", data={"image": (file, "a.png")}, headers=bearer(ANNA))
 job_id = uploaded.location.rpartition("/")[2]
 services.jobs.get(job_id).job.wait(10)
 served = {"pages.upload"}
 for rule in sorted(app.url_map.iter_rules(), key=lambda rule: "delete" in rule.endpoint):
     if rule.endpoint not in served:
-        values = {"job_id": job_id, "filename": "style.css"}
+        token = invitations.make(ANNA)
+        values = {"job_id": job_id, "filename": "style.css", "token": token}
         address = rule.rule
         for name in rule.arguments:
             address = address.replace(f"<path:{name}>", values[name])
             address = address.replace(f"<{name}>", values[name])
         method = "GET" if "GET" in rule.methods else "POST"
-        data = {"prompt": "x"} if method == "POST" else None
-        response = client.open(address + "?prompt=x", method=method, data=data)
+        fields = {"key": ANNA} if rule.endpoint == "door.enter" else {"prompt": "x"}
+        data = fields if method == "POST" else None
+        response = client.open(
+            address + "?prompt=x", method=method, data=data, headers=bearer(ANNA)
+        )
         assert response.status_code in (200, 303), (address, response.status_code)
         served.add(rule.endpoint)
         response.close()
@@ -150,4 +158,4 @@ def test_what_lies_on_the_disk_knows_nothing_of_what_lives_in_the_process():
 
 
 def test_models_cache_stays_small():
-    assert len([file for file in sources("models_cache") if file.stem != "__init__"]) <= 22
+    assert len([file for file in sources("models_cache") if file.stem != "__init__"]) <= 23

@@ -109,3 +109,13 @@ def test_an_address_that_others_can_reach_is_refused():
     done = serve("--host", "0.0.0.0")
     assert done.returncode == 2
     assert "argument --host: 0.0.0.0 can be reached by others" in done.stderr
+    assert "add --key-file FILE" in done.stderr
+
+
+def test_a_wrong_key_file_is_named_before_anything_is_loaded(tmp_path: Path):
+    file = tmp_path / "keys"
+    file.write_text("anna short\n")
+    done = serve("--key-file", str(file), "--generator", "/nothing")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"scripts/serve: line 1 of the key file {file} cannot be read.")
+    assert (done.stdout, "Traceback" in done.stderr) == ("", False)

@@ -1,12 +1,14 @@
 """Flags, environment variables, defaults: which of them counts, and what is refused."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from models_cache.flags import FastPath, Memory, Models, Precision
+from webapp.hosts import is_loopback
 from webapp.limits import Limits
-from webapp.settings import Settings, is_loopback
+from webapp.settings import Settings
 
 CHOICES = [
     ("models", "demo", Models.DEMO),
@@ -22,8 +24,17 @@ CHOICES = [
     ("max-upload-mb", "256", 256),
     ("max-stored-jobs", "1", 1),
     ("max-stored-mb", "4096", 4096),
+    ("key-file", "some/keys", Path("some/keys")),
+    ("insecure-open", "yes", True),
+    ("insecure-open", "0", False),
 ]
-FLAGS = [flag for flag, _, _ in CHOICES]
+# What lets others reach the server: refused without a key, or the word that none is needed.
+EXPOSING = [
+    ("host", "0.0.0.0", "0.0.0.0"),
+    ("allowed-host", "NAS.example, [::2]", ("nas.example", "::2")),
+    ("trusted-proxy", "127.0.0.1", "127.0.0.1"),
+]
+FLAGS = list(dict.fromkeys(flag for flag, _, _ in CHOICES + EXPOSING))
 
 
 def refusal(capsys, arguments, environ=None):
@@ -84,6 +95,12 @@ def test_a_flag_goes_before_its_environment_variable():
         ("models", "best"),
         ("models", ""),
         ("host", "0.0.0.0"),
+        ("allowed-host", "http://nas"),
+        ("allowed-host", "nas:8000"),
+        ("allowed-host", "nas,,nis"),
+        ("allowed-host", "*"),
+        ("trusted-proxy", "nas"),
+        ("insecure-open", "perhaps"),
         ("max-upload-mb", "0"),
         ("max-upload-mb", "257"),
         ("max-upload-mb", "20MB"),
@@ -136,6 +153,23 @@ def test_a_host_that_others_can_reach_is_refused_and_the_sentence_says_why(capsy
     sentence = refusal(capsys, [f"--host={host}"])
     assert f"argument --host: {host} can be reached by others" in sentence
     assert "127.0.0.1, localhost or ::1" in sentence
+
+
+@pytest.mark.parametrize(("flag", "text", "value"), EXPOSING)
+def test_what_exposes_the_server_needs_a_key_or_the_word_that_none_is_needed(
+    capsys, flag, text, value
+):
+    sentence = refusal(capsys, [f"--{flag}={text}"])
+    assert f"argument --{flag}: " in sentence
+    assert "add --key-file FILE" in sentence
+    assert "--insecure-open lets everybody in" in sentence
+    refusal(capsys, [f"--{flag}={text}", "--insecure-open=no"])
+    for guard in ("--key-file=keys", "--insecure-open"):
+        settings = Settings.read([f"--{flag}={text}", guard], {})
+        assert getattr(settings, flag.replace("-", "_")) == value
+        assert settings.is_guarded
+    named = {f"LOOKALIKE_{flag.replace('-', '_').upper()}": text, "LOOKALIKE_KEY_FILE": "keys"}
+    assert getattr(Settings.read([], named), flag.replace("-", "_")) == value
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "::1"])

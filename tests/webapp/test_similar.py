@@ -10,8 +10,9 @@ from web_client import CAPTION, caption_of
 import captioner.engine
 import generator.engine
 from captioner.request import Caption
-from generator.engine import MODEL_FAILED, QueueFull
+from generator.engine import MODEL_FAILED
 from generator.job import Cancelled, Failed, Progress, Queued, Succeeded
+from generator.queue import QueueFull
 from generator.request import MAX_PROMPT_CHARACTERS
 from models_cache.runtime.model_thread import STOPPING, EngineClosed
 from webapp import similar
@@ -52,8 +53,7 @@ def start(services, image=None, **fields):
 
 
 def start_one(services, image=None, **fields):
-    [job] = start(services, image, **fields)
-    return job
+    return start(services, image, **fields)[0]
 
 
 def start_four(services, image=None, **fields):

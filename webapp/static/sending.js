@@ -60,6 +60,7 @@ export async function send(url, data, onProgress) {
   const answer = await post(url, data, onProgress);
   if (!answer) return { error: "The server does not answer: is it still running? Try again." };
   if (answer.status === 200 && answer.response?.id) return { id: answer.response.id };
+  if (answer.status === 401) return { error: "The server asks for its key again: load this page anew.", status: 401 };
   return { ...(answer.response ?? {}), status: answer.status, error: answer.response?.error ?? "The server refused this: try again." };
 }
 
@@ -68,7 +69,7 @@ export async function onePress(act) {
   if (sending) return;
   sending = true;
   const id = await act();
-  if (id) location.href = `/jobs/${id}`;
+  if (id) location.href = `${address}jobs/${id}`;
   else sending = false;
 }
 

@@ -164,9 +164,9 @@ async function watchServer() {
   const answer = await fetch(state.dataset.state).catch(() => null);
   if (!answer) keepPicture();
   const told = await answer?.json().catch(() => null);
-  state.querySelector(".now").textContent = told?.state ?? "No answer";
+  state.querySelector(".now").textContent = answer?.status === 401 ? "Needs a key" : told?.state ?? "No answer";
   const notice = $(".loading");
-  if (notice && told) showLoading(notice, told.models);
+  if (notice && told?.models) showLoading(notice, told.models);
   setTimeout(watchServer, notice ? 500 : 5000);
 }
 
