@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PACKAGES = ("captioner", "generator", "models_cache", "scripts", "tests", "webapp")
 PATH = re.compile(rf"(?:{'|'.join(PACKAGES)}|runtime)/[\w./]*\w")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 
 
 def ids(page):
-    return page.name
+    return page.relative_to(ROOT).as_posix()
 
 
 def anchors(text):

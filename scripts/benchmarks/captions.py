@@ -4,14 +4,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
+from typing import TYPE_CHECKING
 
 from captioner.blip import Blip
 from captioner.request import CaptionRequest
 from scripts.benchmarks.comparison import Comparison, Figure, in_own_thread, interleave
+from scripts.benchmarks.loaded import Loaded
 from scripts.benchmarks.machine import now
-from scripts.benchmarks.models import Loaded, Subject
 from scripts.demo_models.drawing import draw_scene
 from scripts.demo_models.scenes import sample_scene
+
+if TYPE_CHECKING:  # it knows the web, which need not be installed to measure captions
+    from scripts.benchmarks.models import Subject
 
 PLAIN = "plain generate, one call"
 APART = "engine, submitted apart"
@@ -27,7 +31,7 @@ class Captioned:
     captions: tuple[str, ...]
 
 
-def captions(subject: Subject) -> Iterator[Comparison]:
+def captions(subject: "Subject") -> Iterator[Comparison]:
     loaded, plan = subject.loaded, subject.plan
     ways: dict[str, Callable[[Sequence[CaptionRequest]], Captioned]] = {
         PLAIN: lambda asked: in_own_thread(lambda: plainly(loaded.blip, asked)),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean, linear_regression
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from diffusers import StableDiffusionXLPipeline
 from PIL import Image, ImageChops
@@ -13,10 +13,14 @@ from PIL import Image, ImageChops
 from generator.engine import Engine
 from generator.job import Job, Progress, Succeeded
 from generator.request import GenerationRequest
+from scripts.benchmarks.arguments import Plan
 from scripts.benchmarks.comparison import Comparison, Figure, Target, in_own_thread, interleave
+from scripts.benchmarks.loaded import Loaded
 from scripts.benchmarks.machine import now
-from scripts.benchmarks.models import Loaded, Subject
 from scripts.benchmarks.painting import draw_requests, paint
+
+if TYPE_CHECKING:  # it knows the web, which need not be installed to measure images
+    from scripts.benchmarks.models import Subject
 
 ONE_BY_ONE = "pipeline, one call per request"
 ONE_CALL = "pipeline, one call with all prompts"
@@ -42,14 +46,13 @@ class Painted:
     images: tuple[Image.Image, ...]
 
 
-def at_once_and_late(subject: Subject) -> Iterator[Comparison]:
+def at_once_and_late(subject: "Subject") -> Iterator[Comparison]:
     for count in subject.plan.requests:
-        yield compare_at_once(count, at_once(subject, count))
+        yield compare_at_once(count, at_once(subject.loaded, subject.plan, count))
     yield compare_late(late(subject))
 
 
-def at_once(subject: Subject, count: int) -> dict[str, list[Painted]]:
-    loaded, plan = subject.loaded, subject.plan
+def at_once(loaded: Loaded, plan: Plan, count: int) -> dict[str, list[Painted]]:
     pipeline, requests = loaded.sdxl.pipeline, draw_requests(loaded.sdxl.info, plan, count)
     apart = [[request] for request in requests]
     ways: dict[str, Callable[[], Painted]] = {
@@ -88,7 +91,7 @@ def targets_at_once(count: int, latency: Figure, rate: Figure) -> list[Target]:
     return []
 
 
-def late(subject: Subject) -> dict[str, list[Painted]]:
+def late(subject: "Subject") -> dict[str, list[Painted]]:
     """A request that comes when another one is half done: it joins it, or waits for its end."""
     loaded, plan = subject.loaded, subject.plan
     first, second = draw_requests(loaded.sdxl.info, plan, 2)
@@ -115,7 +118,7 @@ def compare_late(painted: Mapping[str, Sequence[Painted]]) -> Comparison:
     return Comparison("A late request that joins a running one", figures, note)
 
 
-def by_steps(subject: Subject) -> Iterator[Comparison]:
+def by_steps(subject: "Subject") -> Iterator[Comparison]:
     """One image of more and more steps, from which follows what one step takes."""
     loaded, plan = subject.loaded, subject.plan
     (request,) = draw_requests(loaded.sdxl.info, plan, 1)

@@ -1,58 +1,23 @@
 """The models that are measured, chosen and loaded as the server does it."""
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
 
-import captioner.engine
-import generator.engine
-from captioner.blip import Blip
-from generator.sdxl import SDXL
-from models_cache.advice import CannotStart, CheckpointError
+from models_cache.advice import CannotStart
 from models_cache.catalog import ROLES, Checkpoint, Family
 from models_cache.flags import Models, Precision
-from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import pick_device
 from models_cache.store import Store
 from scripts.benchmarks.arguments import Plan
-from scripts.random_checkpoints.__main__ import PARTS, TooLittleSpace, check_space
-from scripts.random_checkpoints.sizes import SIZES
+from scripts.benchmarks.loaded import Loaded
+from scripts.random_checkpoints.missing import write_missing
 from webapp.models import ModelPair
-
-FAMILIES = {"captioner": Family.BLIP, "generator": Family.SDXL}
-SEED = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Both models as the server has them once it is ready.
-
-    ``is_resident`` if all weights stay on the device, where a plain call can find them.
-    """
-
-    blip: Blip
-    sdxl: SDXL
-    max_batch_size: int
-    is_resident: bool = True
-
-    def captioning(self) -> closing[captioner.engine.Engine]:
-        """A started engine, whose thread ends with the ``with`` block, see ``in_own_thread``."""
-        engine = captioner.engine.Engine(self.blip)
-        engine.start()
-        return closing(engine)
-
-    def painting(self) -> closing[generator.engine.Engine]:
-        """A started engine of the generator, closed in the same way."""
-        engine = generator.engine.Engine(self.sdxl, self.max_batch_size)
-        engine.start()
-        return closing(engine)
 
 
 @dataclass(frozen=True)
@@ -120,37 +85,6 @@ def named_random(models: ModelPair, size: str) -> ModelPair:
         for family, each in models.checkpoints.items()
     }
     return replace(models, checkpoints=checkpoints)
-
-
-def write_missing(size: str, root: Path) -> dict[str, Path]:
-    """Writes each part that is not whole into ``root``; returns the folders. Raises CannotStart."""
-    folders = {part: root / part for part in PARTS}
-    for part, folder in folders.items():
-        if not _is_whole(part, folder):
-            _write(part, size, folder)
-    return folders
-
-
-def _write(part: str, size: str, folder: Path) -> None:
-    checkpoint = PARTS[part](SIZES[size])
-    gigabytes = checkpoint.size_bytes / 1e9
-    try:
-        check_space(folder, checkpoint.size_bytes)
-    except TooLittleSpace as error:
-        raise CannotStart(
-            f"--random {size}: the {part} takes {gigabytes:.1f} GB, which {folder} has not free"
-        ) from error
-    print(f"writing random weights, {size} {part}, {gigabytes:.1f} GB ...", file=sys.stderr)
-    for _ in checkpoint.write(folder, SEED):
-        pass
-
-
-def _is_whole(part: str, folder: Path) -> bool:
-    try:
-        LocalCheckpoint.open(Checkpoint(part, FAMILIES[part], folder=folder), folder)
-    except CheckpointError:
-        return False
-    return True
 
 
 def describe_models(models: ModelPair) -> dict[str, str]:

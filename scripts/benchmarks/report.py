@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from scripts.benchmarks.arguments import Plan
 from scripts.benchmarks.comparison import Comparison, Figure, Target
 from scripts.benchmarks.machine import MAX_CORES
+from scripts.benchmarks.table import table
 
 SPREADS = ("measured", "ratio", "difference")
 
@@ -102,13 +103,3 @@ def _heading(report: Report) -> list[str]:
             f"Others kept {report.cores_taken:.2f} cores busy meanwhile: these figures mislead."
         )
     return lines
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown whose columns are also lined up for a terminal."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = [heads, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |"
-        for line in lines
-    )

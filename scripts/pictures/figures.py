@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from scripts.benchmarks.report import table
+from scripts.benchmarks.table import table
 from scripts.pictures.rounds import ACCEPTED, FULL, REFUSED, Round
 
 BEGIN, END = "<!-- rounds -->\n", "<!-- end of rounds -->\n"

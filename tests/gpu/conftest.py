@@ -11,10 +11,8 @@ import pytest
 import torch
 from checkpoints import local
 
-from models_cache.catalog import Family
 from models_cache.local_checkpoint import LocalCheckpoint
-from scripts.random_checkpoints import checkpoint
-from scripts.random_checkpoints.sizes import SIZES
+from scripts.random_checkpoints.missing import FAMILIES, write_missing
 
 SKIPPED = "this machine has no CUDA device"
 
@@ -37,14 +35,8 @@ def cuda() -> torch.device:
 
 @pytest.fixture(scope="session")
 def checkpoints(device: torch.device) -> list[LocalCheckpoint]:
-    """Random weights of the published sizes, written once, for the captioner and the generator."""
+    """Both in random weights of the published sizes; what is not whole is written first."""
     size = "full" if device.type == "cuda" else "tiny"
     root = Path("models_cache", "random", size).resolve()
-    parts = {
-        "captioner": (Family.BLIP, checkpoint.captioner),
-        "generator": (Family.SDXL, checkpoint.generator),
-    }
-    for part, (_, make) in parts.items():
-        if not (root / part).is_dir():
-            list(make(SIZES[size]).write(root / part, seed=0))
-    return [local(root / part, family, "random") for part, (family, _) in parts.items()]
+    folders = write_missing(size, root)
+    return [local(folders[part], FAMILIES[part], "random") for part in ("captioner", "generator")]

@@ -34,10 +34,12 @@ from scripts.benchmarks.images import (
     largest_difference,
     pixel_difference,
 )
+from scripts.benchmarks.loaded import Loaded
 from scripts.benchmarks.machine import OtherWork, describe_machine
-from scripts.benchmarks.models import Loaded, public_name
-from scripts.benchmarks.report import Report, table, to_json, to_markdown
+from scripts.benchmarks.models import public_name
+from scripts.benchmarks.report import Report, to_json, to_markdown
 from scripts.benchmarks.server_process import Server
+from scripts.benchmarks.table import table
 from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.limits import Limits

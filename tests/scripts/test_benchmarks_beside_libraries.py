@@ -23,18 +23,13 @@ from scripts.benchmarks.arguments import QUICK, parse, plan_of, server_flags
 from scripts.benchmarks.captions import APART, PLAIN, Captioned
 from scripts.benchmarks.comparison import Comparison, Figure, Spread
 from scripts.benchmarks.images import pixel_difference
+from scripts.benchmarks.loaded import Loaded
 from scripts.benchmarks.machine import now
-from scripts.benchmarks.models import (
-    Loaded,
-    Subject,
-    choose_named,
-    describe_models,
-    named_random,
-    write_missing,
-)
+from scripts.benchmarks.models import Subject, choose_named, describe_models, named_random
 from scripts.benchmarks.painting import draw_requests, paint
 from scripts.benchmarks.programs import phases
 from scripts.benchmarks.programs.phases import Phase
+from scripts.random_checkpoints.missing import write_missing
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -164,7 +159,7 @@ def test_only_what_is_missing_of_random_weights_is_written(folders: dict[str, Pa
 def test_random_weights_that_find_no_room_are_not_begun(tmp_path: Path, monkeypatch):
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(free=10))
-    with pytest.raises(CannotStart, match="--random tiny: the captioner takes"):
+    with pytest.raises(CannotStart, match="random weights, tiny: the captioner takes"):
         write_missing("tiny", tmp_path)
     assert list(tmp_path.iterdir()) == []
 

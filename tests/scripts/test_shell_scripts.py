@@ -49,7 +49,9 @@ def run(script: Path, *arguments: str, cwd: Path, **variables: str) -> subproces
     )
 
 
-@pytest.mark.parametrize("name", ["serve", "benchmark", "download_models", "random_checkpoint"])
+@pytest.mark.parametrize(
+    "name", ["serve", "benchmark", "download_models", "random_checkpoint", "gpu_report"]
+)
 def test_paths_are_taken_from_where_the_user_stands(clone, tmp_path, name):
     done = run(clone / "scripts" / name, "--output", "./here", cwd=tmp_path)
     folder, found, is_safe, *told = done.stdout.splitlines()
@@ -74,6 +76,31 @@ def test_what_the_user_has_on_the_path_of_python_stays_behind_ours(clone, tmp_pa
 def test_scripts_are_plain_sh_with_the_line_ends_of_unix(script):
     assert b"\r" not in script.read_bytes()
     assert subprocess.run(["sh", "-n", str(script)], capture_output=True).returncode == 0
+
+
+def python_says(path: Path, word: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'#!/bin/sh\necho {word} "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+def test_the_gpu_report_runs_in_the_python_that_is_there_and_installs_nothing(clone, tmp_path):
+    (clone / ".venv" / "installed-requirements-cuda.txt").unlink()
+    report, path = clone / "scripts" / "gpu_report", f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    python_says(tmp_path / "bin" / "python3", "of the system")
+    named = python_says(tmp_path / "named", "named")
+    python_says(clone / ".venv" / "bin" / "python", "of the clone")
+    ended = " -m scripts.gpu_report --minutes 3\n"
+
+    def says(**variables: str) -> str:
+        return run(report, "--minutes", "3", cwd=tmp_path, PATH=path, **variables).stdout
+
+    assert says(PYTHON="") == f"of the clone{ended}"
+    assert says(PYTHON=str(named)) == f"named{ended}"
+    shutil.rmtree(clone / ".venv")
+    assert says(PYTHON="") == f"of the system{ended}"
+    assert not (clone / ".venv").exists()
 
 
 # Extras.

@@ -1,25 +1,13 @@
 """What a GPU would refuse or wait for, seen on a machine without one."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 pytestmark = [pytest.mark.simulated_card, pytest.mark.slow]
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-LIBRARIES = Path(torch.__file__).parent / "lib"
-INCLUDES = Path(torch.__file__).parent / "include"
-SECONDS = 240
 # In two processes, side by side.
 CONFIGURATIONS = (("resident",), ("offload", "second card", "no bfloat16"))
 
@@ -27,48 +15,10 @@ Seen = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library that lets torch have such tensors."""
-    compiler = shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("no simulated card: neither g++ nor clang++ is installed")
-    library = tmp_path_factory.mktemp("guard") / "guard.so"
-    subprocess.run(
-        [compiler, "-std=c++20", "-shared", "-fPIC", f"-I{INCLUDES}", f"-L{LIBRARIES}"]
-        + [str(HERE / "guard.cpp"), "-lc10", "-o", str(library)],
-        check=True,
-        timeout=SECONDS,
-    )
-    return library
-
-
-def visit(guard: Path, names: tuple[str, ...]) -> dict[str, Seen]:
-    """In a process of its own, which torch's changes do not outlive."""
-    own = {
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
-        "LD_LIBRARY_PATH": str(LIBRARIES),
-        "OMP_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "HF_DEACTIVATE_ASYNC_LOAD": "1",  # a dispatch mode is of one thread
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "simulated_card.visit", str(guard), *names],
-        env={**os.environ, **own},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert done.returncode == 0, done.stderr
-    seen: dict[str, Seen] = json.loads(done.stdout)
-    return seen
-
-
-@pytest.fixture(scope="session")
-def visits(guard: Path) -> dict[str, Seen]:
+def visits(on_card: Callable[..., dict[str, Seen]]) -> dict[str, Seen]:
     """What was seen, by the configuration's name."""
     with ThreadPoolExecutor(len(CONFIGURATIONS)) as pool:
-        parts = pool.map(partial(visit, guard), CONFIGURATIONS)
+        parts = pool.map(lambda names: on_card("simulated_card.visit", *names), CONFIGURATIONS)
         return {name: seen for part in parts for name, seen in part.items()}
 
 

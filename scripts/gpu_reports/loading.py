@@ -1,0 +1,24 @@
+"""Loads the models of a subject, placed as the server places them."""
+
+from captioner.blip import Blip
+from generator.sdxl import SDXL
+from models_cache.catalog import Family
+from scripts.benchmarks.loaded import Loaded
+from scripts.gpu_reports.subject import Subject
+
+
+def load_captioner(subject: Subject) -> Blip:
+    return Blip.load(subject.checkpoints[Family.BLIP], subject.placement)
+
+
+def load_generator(subject: Subject) -> SDXL:
+    return SDXL.load(subject.checkpoints[Family.SDXL], subject.placement)
+
+
+def load_warm(subject: Subject) -> Loaded:
+    """Both, one after the other."""
+    blip, sdxl = load_captioner(subject), load_generator(subject)
+    blip.warm_up()
+    sdxl.warm_up()
+    placement = subject.placement
+    return Loaded(blip, sdxl, placement.max_batch_size, placement.device_lock is None)
