@@ -34,8 +34,8 @@ from models_cache.runtime.offload import Offload
 log = logging.getLogger(__name__)
 
 
-class NonFiniteLatents(ArithmeticError):
-    """The latents hold NaN or infinity, which would make a black image."""
+class NonFinite(ArithmeticError):
+    """NaN or infinity, of which a black image would be made."""
 
 
 class SDXL:
@@ -158,14 +158,11 @@ class SDXL:
     @on_device
     @torch.inference_mode()
     def decode(self, samples: Sequence[Sample]) -> list[Image.Image]:
-        """The RGB images of samples of one batch key. Raises NonFiniteLatents."""
-        for sample in samples:
-            if not sample.latents.isfinite().all():
-                raise NonFiniteLatents(
-                    f"seed {sample.request.seed} left the range of {sample.latents.dtype}"
-                )
+        """The RGB images of samples of one batch key. Raises NonFinite."""
         latents = torch.cat([sample.latents for sample in samples])
+        _check_finite("latents", latents)
         pixels = self.fast_path.call(lambda: self.pixels(latents))
+        _check_finite("pixels", pixels)
         images: list[Image.Image] = self.pipeline.image_processor.postprocess(
             pixels, output_type="pil"
         )
@@ -236,3 +233,9 @@ class SDXL:
             [[*size, 0, 0, *size]], dtype=prompt_embeds.dtype, device=self.device
         )
         return time_ids.expand(len(prompt_embeds), -1)
+
+
+def _check_finite(name: str, tensor: torch.Tensor) -> None:
+    """Raises NonFinite."""
+    if not tensor.isfinite().all():
+        raise NonFinite(f"the {name} left the range of {tensor.dtype}")

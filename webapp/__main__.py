@@ -17,7 +17,7 @@ import generator.engine
 from generator.pipeline import read_model_info
 from models_cache.advice import CannotStart
 from models_cache.catalog import ROLES, Family
-from models_cache.runtime.model_thread import DEVICE_LOST
+from models_cache.runtime.model_thread import DEVICE_LOST, STOPPING
 from models_cache.terminal import READER_LEFT
 from webapp import addresses, create_app
 from webapp.hosts import is_loopback
@@ -36,7 +36,8 @@ NOT_LOADED = "The models could not be loaded: the server's log says why."
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 after a clean stop, 1 if a model could not be loaded, 2 if the server could
-    not start, 3 if work was cut, 4 if the GPU has failed.
+    not start, 3 if work was cut, 4 if the GPU has failed, 5 if an engine has died of a fault of
+    ours.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # waitress warns whenever a request waits for a thread; that is normal here.
@@ -140,7 +141,11 @@ def _run(server: Server, services: Services, models: ModelPair) -> int:
         services.generator.end(reason)
         server.stop()
 
-    ends = partial(give_up, 1, NOT_LOADED), partial(give_up, 4, DEVICE_LOST)
+    ends = (
+        partial(give_up, 1, NOT_LOADED),
+        partial(give_up, 4, DEVICE_LOST),
+        partial(give_up, 5, STOPPING),
+    )
     services.captioner.start(models.load_captioner, *ends)
     services.generator.start(models.load_generator, *ends)
     code = server.run()

@@ -79,11 +79,12 @@ class ModelThread(ABC, Generic[Model]):
         load: Callable[[], Model] | None = None,
         on_failure: Callable[[], None] = lambda: None,
         on_device_lost: Callable[[], None] = lambda: None,
+        on_death: Callable[[], None] = lambda: None,
     ) -> None:
         """Makes the thread that owns the model and calls ``load`` first: requests wait for that.
 
         If ``load`` fails, so does every request, and ``on_failure`` is called, on that thread;
-        ``on_device_lost``, if a step raises DeviceLost.
+        ``on_device_lost``, if a step raises DeviceLost; ``on_death``, if the engine itself fails.
         """
 
         def work() -> None:
@@ -94,6 +95,10 @@ class ModelThread(ABC, Generic[Model]):
                 log.critical("the device of the %s is lost", self.name, exc_info=True)
                 self.end(DEVICE_LOST)
                 on_device_lost()
+            except BaseException:  # whatever it is, this thread is gone, and no other may step
+                log.critical("the engine of the %s has died", self.name, exc_info=True)
+                self.end(STOPPING)
+                on_death()
 
         self._thread = Thread(target=work, name=self.name)
         self._thread.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fakes import FAKE_INFO
 from PIL import ExifTags, Image
+from sudden_death import DEATHS, die
 
 from generator.image_file import CannotWrite, ImageFile, image_bytes
 from generator.png import parse_parameters, read_parameters
@@ -45,6 +46,16 @@ def test_what_was_there_stays_until_the_image_is_whole(tmp_path):
     file.close()
     assert path.read_bytes() == b"an older one"
     assert os.listdir(tmp_path) == ["a.png"]
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_who_is_killed_while_it_writes_leaves_what_was_there(tmp_path, death):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"an older one")
+    file = ImageFile(path)
+    die(death, lambda: file.write(IMAGE, REQUEST, **NAMES))
+    assert path.read_bytes() == b"an older one"
+    file.close()
 
 
 def test_a_new_file_is_for_whom_any_new_file_is_for(tmp_path):

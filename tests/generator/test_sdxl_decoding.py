@@ -11,7 +11,7 @@ from tiny import TINY_INFO, tiny_pipeline
 from generator.engine import Engine
 from generator.job import Failed, Succeeded
 from generator.request import GenerationRequest
-from generator.sdxl import SDXL, NonFiniteLatents
+from generator.sdxl import SDXL, NonFinite
 
 pytestmark = pytest.mark.tiny
 
@@ -77,7 +77,7 @@ def test_latents_that_are_not_finite_fail_and_give_no_black_image(sdxl):
 def test_one_that_is_not_finite_is_found_among_others(sdxl, wrong):
     first, second = sdxl.prepare([RED, RED])
     second.latents = second.latents * wrong
-    with pytest.raises(NonFiniteLatents):
+    with pytest.raises(NonFinite):
         sdxl.decode([first, second])
 
 
@@ -85,6 +85,25 @@ def test_latents_that_are_not_finite_leave_their_neighbours_their_images(sdxl):
     sdxl.spoilt = 1
     assert [type(each) for each in outcomes(sdxl, THREE)] == [Succeeded, Failed, Succeeded]
     assert sdxl.decodes == [3, 1, 1, 1]
+
+
+def test_pixels_that_are_not_finite_fail_though_their_latents_are(sdxl, monkeypatch):
+    """As of a VAE that overflows in half precision at some latents and not at others."""
+    last = sdxl.prepare(THREE)[2]
+    last.latents = last.latents * 100
+    decode = sdxl._decoder.decode
+
+    def overflow(latents):
+        pixels = decode(latents)
+        pixels[latents.abs().amax((1, 2, 3)) > 100] = torch.nan
+        return pixels
+
+    monkeypatch.setattr(sdxl._decoder, "decode", overflow)
+    [image] = sdxl.decode(sdxl.prepare([RED]))
+    assert np.asarray(image).any()
+    for samples in ([last], [*sdxl.prepare([RED]), last]):
+        with pytest.raises(NonFinite):
+            sdxl.decode(samples)
 
 
 def test_as_many_share_a_call_as_the_decoder_says(sdxl, monkeypatch):

@@ -1,5 +1,6 @@
 """The libraries open what ``needed_files`` says, and nothing else that is there."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -83,3 +84,27 @@ def test_what_else_is_there_may_be_anything(tmp_path, family, change):
             with pytest.raises((OSError, ValueError)):
                 LOAD[family](found, CPU)
             shutil.move(tmp_path / "away", tmp_path / path)
+
+
+NAMES = ("AutoConfig", "AutoModel", "AutoTokenizer", "AutoImageProcessor", "AutoProcessor")
+CODE = """
+import pathlib
+pathlib.Path({marker!r}).touch()
+class Own: pass
+"""
+
+
+@pytest.mark.parametrize("family", Family)
+def test_code_that_comes_with_a_checkpoint_is_not_run(tmp_path, family):
+    """Each config names a class of its own, as the libraries' remote code does."""
+    make = checkpoint.captioner if family is Family.BLIP else checkpoint.generator
+    folder, marker = tmp_path / "it", tmp_path / "was run"
+    list(make(SIZES["tiny"]).write(folder, seed=0))
+    for path in (*folder.rglob("*config.json"), *folder.glob("model_index.json")):
+        config = json.loads(path.read_text())
+        config |= {"auto_map": dict.fromkeys(NAMES, "own.Own"), "custom_pipeline": "own"}
+        path.write_text(json.dumps(config))
+        for name in ("own.py", "pipeline.py", "model.py"):
+            (path.parent / name).write_text(CODE.format(marker=str(marker)))
+    LOAD[family](local(folder, family), CPU)
+    assert not marker.exists()

@@ -9,7 +9,7 @@ from tiny_server import join_pool_threads
 import captioner.engine
 import generator.engine
 from generator.job import Failed
-from models_cache.runtime.model_thread import DEVICE_LOST, DeviceLost
+from models_cache.runtime.model_thread import DEVICE_LOST, STOPPING, DeviceLost
 from webapp import create_app
 from webapp.__main__ import NOT_LOADED, _run
 from webapp.job_store import JobStore
@@ -43,15 +43,24 @@ def lost_while_painting():
     return SimpleNamespace(load_captioner=FakeBlip, load_generator=lambda: FakeSDXL(on_stage=lose))
 
 
+def dying(*_):
+    raise SystemExit("a fault of ours")
+
+
+def dies_while_painting():
+    return SimpleNamespace(load_captioner=FakeBlip, load_generator=lambda: FakeSDXL(on_stage=dying))
+
+
 @pytest.mark.parametrize(
     ("models", "code", "sentence"),
     [
         (broken_at_load, 1, NOT_LOADED),
         (lost_while_loading, 4, DEVICE_LOST),
         (lost_while_painting, 4, DEVICE_LOST),
+        (dies_while_painting, 5, STOPPING),
     ],
 )
-def test_the_exit_code_says_whether_a_model_or_the_gpu_has_failed(models, code, sentence):
+def test_the_exit_code_says_whether_a_model_the_gpu_or_an_engine_has_failed(models, code, sentence):
     services = Services(
         captioner.engine.Engine(), generator.engine.Engine(info=FAKE_INFO), JobStore()
     )

@@ -131,10 +131,12 @@ def test_a_failure_is_told_nothing_runs_and_only_the_culprit_is_blamed(caplog, e
     assert ("a tensor of another shape" in caplog.text) is is_logged
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_step_that_kills_its_thread_leaves_no_request_waiting():
+@pytest.mark.parametrize("fault", [SystemExit, KeyError])
+def test_a_step_that_kills_its_thread_leaves_no_request_waiting_and_is_told(caplog, fault):
     painter = Painter("a model", work=1)
-    painter.step = lambda: (_ for _ in ()).throw(SystemExit)
-    painter.start()
+    painter.step = lambda: (_ for _ in ()).throw(fault)
+    painter.start(on_death=lambda: painter.note("dead"))
     painter.close()
-    assert (STOPPING, "painter") in painter.log
+    assert painter.log[0] == (STOPPING, "painter")
+    assert ("dead", "painter") in painter.log
+    assert "the engine of the painter has died" in caplog.messages
