@@ -90,6 +90,8 @@ def test_sizes_take_turns(engine, model):
 
 
 def test_a_stream_of_one_size_does_not_starve_another(engine):
+    engine.submit(ask("first", 3))
+    engine.step()
     other = engine.submit(ask("other", 4, width=128))
     for arrival in range(8):
         engine.submit(ask(f"{arrival}", 3))
