@@ -274,6 +274,7 @@ class Engine(ModelThread[Model]):
     def _fail(self, job: Job, request: GenerationRequest, stage: str, error: Exception) -> None:
         """Fails one job alone: a model may raise anything, and its thread must outlive it."""
         log.error("job %s failed in %s", job.id, stage, exc_info=error)
+        error.with_traceback(None)  # it holds the tensors of the failed call, and may hold itself
         sentence = MODEL_FAILED
         if isinstance(error, MemoryError):
             sentence = NO_ROOM.format(width=request.width, height=request.height)

@@ -17,8 +17,14 @@ from models_cache.runtime.model_thread import DeviceLost
 
 AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
 MEMINFO = Path("/proc/meminfo")
-# Where there is no exception class for it: a CPU's allocator, CUDA itself, cuBLAS and cuDNN.
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+# Where there is no exception class for it: a CPU's allocator, CUDA itself, its driver (of segments
+# that grow), cuBLAS and cuDNN.
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUDA driver error: out of memory",
+    "STATUS_ALLOC_FAILED",
+)
 # What cuBLAS and cuDNN say of a full device, and of other things too.
 PERHAPS_OUT_OF_MEMORY = (
     "CUBLAS_STATUS_NOT_INITIALIZED",
