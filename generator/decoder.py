@@ -1,10 +1,14 @@
 """Latents become pixels: all in one piece if there is room for that, tile by tile if not."""
 
+import logging
+
 import torch
 from diffusers import AutoencoderKL
 
 from models_cache.runtime.device import OutOfMemory, free_bytes, naming_out_of_memory
 from models_cache.runtime.gpu_fit import Geometry
+
+log = logging.getLogger(__name__)
 
 # What a decode may take, as predicted, and still be faster in company. Eight images of the demo
 # model's 128x128, of 10 MB each, took 0.81 to 0.92 of the processor time two by two, 0.82 to 1.01
@@ -27,7 +31,26 @@ class Decoder:
         vae.tile_latent_min_size = self.geometry.tile_side // self.geometry.scale
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Pixels (N, 3, height, width), about [-1, 1]. Raises OutOfMemory if tiles do not fit."""
+        """Pixels (N, 3, height, width) in fp32, about [-1, 1].
+
+        What leaves the range of fp16 is decoded again in fp32, and so is all that comes later.
+        Raises OutOfMemory if tiles do not fit.
+        """
+        image = self._decode_normalised(latents).float()
+        if self.vae.dtype is torch.float16 and not image.isfinite().all():
+            log.warning("the VAE leaves the range of fp16: from now on it decodes in fp32")
+            self._widen()
+            return self._decode_normalised(latents)
+        return image
+
+    def _widen(self) -> None:
+        try:
+            self.vae.to(torch.float32)
+        except BaseException:  # where memory ran out, half of it would stay in each
+            self.vae.to(torch.float16)
+            raise
+
+    def _decode_normalised(self, latents: torch.Tensor) -> torch.Tensor:
         config, latents = self.vae.config, latents.to(self.vae.dtype)
         if config.latents_mean is not None and config.latents_std is not None:
             mean, std = (

@@ -276,6 +276,7 @@ class Engine(ModelThread[Model]):
     def _fail(self, job: Job, stage: str, error: Exception) -> None:
         """Fails one job alone: a model may raise anything, and its thread must outlive it."""
         log.error("job %s failed in %s", job.id, stage, exc_info=error)
+        error.with_traceback(None)  # it holds the tensors of the failed call, and may hold itself
         sentence, request = MODEL_FAILED, job.request
         if request and isinstance(error, MemoryError):
             sentence = NO_ROOM.format(width=request.width, height=request.height)

@@ -15,7 +15,7 @@ class Forward:
     """One sample's share of a forward, kept so that the image can be looked at on its way."""
 
     model_input: torch.Tensor  # (1, channels, height, width), scaled as the scheduler wants it
-    timestep: torch.Tensor
+    timestep: torch.Tensor  # in host memory
     noise_pred: torch.Tensor  # (1, channels, height, width), under guidance
 
     def clean_latents(self, scheduler: Any) -> torch.Tensor:

@@ -20,7 +20,7 @@ class Sample:
 
     request: GenerationRequest
     scheduler: SchedulerMixin
-    timesteps: torch.Tensor  # (steps,)
+    timesteps: torch.Tensor  # (steps,), on the device, for the UNet
     latents: torch.Tensor  # (1, channels, height, width), in latent units
     prompt_embeds: torch.Tensor  # (R, tokens, channels)
     add_text_embeds: torch.Tensor  # (R, channels): the pooled prompt embeddings
@@ -48,9 +48,15 @@ class Sample:
     def timestep(self) -> torch.Tensor:
         return self.timesteps[self.step_index]
 
+    @property
+    def host_timestep(self) -> torch.Tensor:
+        """The same in host memory, for the scheduler: it asks for the value, without waiting."""
+        timestep: torch.Tensor = self.scheduler.timesteps[self.step_index]
+        return timestep
+
     def latent_model_input(self) -> torch.Tensor:
         """The latents (R, channels, height, width), scaled as the scheduler wants them."""
-        latents = self.scheduler.scale_model_input(self.latents, self.timestep)
+        latents = self.scheduler.scale_model_input(self.latents, self.host_timestep)
         return latents.expand(len(self.prompt_embeds), -1, -1, -1)
 
     def guide(self, noise_pred: torch.Tensor) -> torch.Tensor:
@@ -63,10 +69,10 @@ class Sample:
     def advance(self, model_input: torch.Tensor, noise_pred: torch.Tensor) -> None:
         """Takes one step, from this sample's (R, ...) rows: what the UNet was given, and gave."""
         guided = self.guide(noise_pred)
-        self.last_forward = Forward(model_input[:1], self.timestep, guided)
+        self.last_forward = Forward(model_input[:1], self.host_timestep, guided)
         self.latents = self.scheduler.step(
             guided,
-            self.timestep,
+            self.host_timestep,
             self.latents,
             **self.extra_step_kwargs,
             return_dict=False,

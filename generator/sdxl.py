@@ -27,7 +27,7 @@ from generator.unet_inputs import UNetInputs
 from generator.unseen_words import unseen_words
 from models_cache.flags import FastPath as FastPathMode
 from models_cache.local_checkpoint import LocalCheckpoint
-from models_cache.runtime.device import naming_out_of_memory, on_device
+from models_cache.runtime.device import OutOfMemory, naming_out_of_memory, on_device
 from models_cache.runtime.gpu_fit import Placement
 from models_cache.runtime.offload import Offload
 
@@ -51,10 +51,12 @@ class SDXL:
         pipeline: StableDiffusionXLPipeline,
         info: ModelInfo,
         device_lock: AbstractContextManager[object] | None = None,
+        max_batch_size: int = 1,
     ) -> None:
         self.pipeline = pipeline
         self.info = info
         self.device = pipeline.unet.device
+        self._max_batch_size = max_batch_size
         self.pipeline.set_progress_bar_config(disable=True)
         encoders = [pipeline.text_encoder, pipeline.text_encoder_2]
         for module in (pipeline.unet, pipeline.vae, *encoders):
@@ -74,7 +76,8 @@ class SDXL:
     ) -> "SDXL":
         """Loads a diffusers folder; ``generator.pipeline`` says in which precision."""
         pipeline = load_pipeline(checkpoint, placement)
-        sdxl = cls(pipeline, read_model_info(checkpoint), placement.device_lock)
+        info = read_model_info(checkpoint)
+        sdxl = cls(pipeline, info, placement.device_lock, placement.max_batch_size)
         if fast is FastPathMode.AUTO:
             sdxl.fast_path = fast_path(sdxl, placement)
         return sdxl
@@ -82,22 +85,38 @@ class SDXL:
     def warm_up(self) -> None:
         """Runs every part once, so that the first request meets no lazy initialisation.
 
-        Uses the default size on CUDA, as each size may have kernels of its own; the smallest on a
-        CPU, as SDXL's default takes minutes there. Raises any error of a part. From then on there
-        are previews, if the VAE lets itself be fitted.
+        On CUDA at the default size, and with 1 to ``max_batch_size`` images at once, as each size
+        and number of rows may have kernels of its own; one of the smallest size on a CPU, as
+        SDXL's default takes minutes there. Raises any error of a part. From then on there are
+        previews, if the VAE lets itself be fitted.
         """
-        is_fast = self.device.type == "cuda"
-        side = self.info.default_size if is_fast else self.info.smallest_size
-        size = {"width": side, "height": side}
-        [sample] = self.prepare([self.info.request("warm", num_inference_steps=1, seed=0, **size)])
-        while not sample.is_denoised:
-            for error in self.denoise([sample]).values():
-                raise error
-        self.decode([sample])
+        self.decode(self._warm(1))
         try:
             self._preview = self._fit_preview()
         except Exception:  # an image needs no preview
             log.warning("there will be no previews", exc_info=True)
+        if self.device.type == "cuda":
+            self._warm_batches()
+
+    def _warm_batches(self) -> None:
+        for count in range(2, self._max_batch_size + 1):
+            try:
+                self._warm(count)
+            except OutOfMemory:
+                log.warning("%d images at once do not fit", count)  # the engine will halve them
+                return
+
+    def _warm(self, count: int) -> list[Sample]:
+        """So many denoised samples. Raises any error of a part."""
+        is_fast = self.device.type == "cuda"
+        side = self.info.default_size if is_fast else self.info.smallest_size
+        size = {"width": side, "height": side}
+        request = self.info.request("warm", num_inference_steps=1, seed=0, **size)
+        samples = self.prepare([request] * count)
+        while not samples[0].is_denoised:
+            for error in self.denoise(samples).values():
+                raise error
+        return samples
 
     @on_device
     @torch.inference_mode()
@@ -115,7 +134,8 @@ class SDXL:
         add_text_embeds: torch.Tensor,
     ) -> Sample:
         scheduler = copy.deepcopy(self.pipeline.scheduler)
-        scheduler.set_timesteps(request.num_inference_steps, device=self.device)
+        # In host memory: schedulers look values up by the timestep, which would be waited for.
+        scheduler.set_timesteps(request.num_inference_steps)
         if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(0)
         rng = torch.Generator("cpu").manual_seed(request.seed)
@@ -126,7 +146,7 @@ class SDXL:
         return Sample(
             request=request,
             scheduler=scheduler,
-            timesteps=scheduler.timesteps,
+            timesteps=scheduler.timesteps.to(self.device),
             latents=noise.to(prompt_embeds.dtype) * scheduler.init_noise_sigma,
             prompt_embeds=prompt_embeds,
             add_text_embeds=add_text_embeds,
@@ -161,7 +181,8 @@ class SDXL:
         """The RGB images of samples of one batch key. Raises NonFinite."""
         latents = torch.cat([sample.latents for sample in samples])
         _check_finite("latents", latents)
-        pixels = self.fast_path.call(lambda: self.pixels(latents))
+        # On the host, where it has to go, so that it is waited for once.
+        pixels = self.fast_path.call(lambda: self.pixels(latents)).cpu()
         _check_finite("pixels", pixels)
         images: list[Image.Image] = self.pipeline.image_processor.postprocess(
             pixels, output_type="pil"

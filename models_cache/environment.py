@@ -6,6 +6,7 @@ child processes inherit it all.
 
 import ctypes
 import os
+import platform
 import tempfile
 from collections.abc import MutableMapping
 from typing import Any
@@ -30,6 +31,15 @@ OPENMP: list[Default] = [
     ("KMP_BLOCKTIME", "1", ("OMP_WAIT_POLICY",)),  # LLVM's, on macOS: whole milliseconds
 ]
 
+# CUDA memory in segments that grow: images of several sizes leave fewer gaps that none can use.
+# torch 2.9 ignores this name, 2.11 and 2.13 read it (pytorch#183387); on Windows it does nothing.
+CUDA_MEMORY: list[Default] = [
+    ("PYTORCH_ALLOC_CONF", "expandable_segments:True", ("PYTORCH_CUDA_ALLOC_CONF",)),
+]
+# In the names of kernels where such segments fail at the first allocation: WSL's (pytorch#192330)
+# and Jetson's.
+KERNELS_WITHOUT = ("microsoft", "tegra")
+
 # glibc raises its thresholds with each block that is freed, up to 32 MiB, and what lies below them
 # stays in its arenas: after sixty photos the server held 2.7 GB of nothing. At 1 MiB the blocks of
 # an image came and went by the system, and it took a fifth longer.
@@ -42,6 +52,7 @@ def prepare(online: bool = False) -> None:
     """For the top of a program. ``online`` is for the one that downloads."""
     do_without_temporary_folder()
     set_missing(os.environ, [*QUIET, *OPENMP, *([] if online else OFFLINE)])
+    set_missing(os.environ, cuda_memory(platform.release()))
     if not any(name in os.environ for name in THEIRS):
         give_back_large_blocks(ctypes.CDLL(None))
 
@@ -55,6 +66,12 @@ def do_without_temporary_folder() -> None:
         tempfile.gettempdir()
     except FileNotFoundError:
         os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.sep)
+
+
+def cuda_memory(kernel: str) -> list[Default]:
+    """``kernel`` is the release of the system's kernel, as ``uname -r`` prints it."""
+    is_without = any(name in kernel.lower() for name in KERNELS_WITHOUT)
+    return [] if is_without else CUDA_MEMORY
 
 
 def set_missing(environ: MutableMapping[str, str], defaults: list[Default]) -> None:

@@ -25,8 +25,14 @@ DTYPES = {
 # Of a CPU that computes in bfloat16; others imitate it, and take 20 times as long as in fp32.
 BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 MEMINFO = Path("/proc/meminfo")
-# Where there is no exception class for it: a CPU's allocator, CUDA itself, cuBLAS and cuDNN.
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+# Where there is no exception class for it: a CPU's allocator, CUDA itself, its driver (of segments
+# that grow), cuBLAS and cuDNN.
+OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUDA driver error: out of memory",
+    "STATUS_ALLOC_FAILED",
+)
 # What cuBLAS and cuDNN say of a full device, and of other things too.
 PERHAPS_OUT_OF_MEMORY = (
     "CUBLAS_STATUS_NOT_INITIALIZED",

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from tiny import tiny_pipeline
+from torch import nn
 
 from generator import decoder
 from generator.decoder import Decoder
@@ -142,3 +143,41 @@ def test_small_images_are_decoded_in_company_and_large_ones_alone(vae):
     assert Decoder(vae).batch_size(torch.zeros(1, 4, 16 * few, 16)) == 1
     assert Decoder(vae).batch_size(torch.zeros(1, 4, 160 * few, 16)) == 1
     assert Decoder(vae.half()).batch_size(LATENTS) >= 2 * few
+
+
+def overflowing(vae):
+    """The VAE in fp16, with weights that leave its range; a norm after them brings all back."""
+    vae.decoder.mid_block.resnets[0].conv2.weight.mul_(3e5)
+    return vae.to(torch.float16)
+
+
+def test_what_leaves_the_range_of_fp16_is_decoded_again_in_fp32_for_good(vae, caplog):
+    decoder = Decoder(overflowing(vae))
+    assert not vae.decode(LATENTS.half()).sample.isfinite().all()
+    first, second = (decoder.decode(LATENTS.half()) for _ in range(2))
+    assert first.isfinite().all()
+    assert torch.equal(first, second)
+    assert torch.equal(first, vae.decode(LATENTS.half().float() / vae.config.scaling_factor).sample)
+    assert caplog.messages == ["the VAE leaves the range of fp16: from now on it decodes in fp32"]
+
+
+def test_what_stays_within_fp16_is_decoded_once(vae, pieces, caplog):
+    assert Decoder(vae.to(torch.float16)).decode(LATENTS.half()).isfinite().all()
+    assert pieces == [(16, 16)]
+    assert caplog.messages == []
+
+
+def test_a_vae_that_finds_no_room_in_fp32_stays_whole_in_fp16(vae, monkeypatch):
+    decoder, taken = Decoder(overflowing(vae)), []
+
+    def to(module, *arguments, **options):
+        taken.append(module)
+        if len(taken) == 1:
+            module.decoder.float()
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return nn.Module.to(module, *arguments, **options)
+
+    monkeypatch.setattr(type(vae), "to", to)
+    with pytest.raises(torch.OutOfMemoryError):
+        decoder.decode(LATENTS.half())
+    assert {parameter.dtype for parameter in vae.parameters()} == {torch.float16}

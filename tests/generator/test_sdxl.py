@@ -226,6 +226,17 @@ def test_an_autoencoder_with_its_own_mean_and_deviation_is_honoured(tmp_path):
     assert np.abs(np.asarray(job.outcome.image, dtype=int) - expected).max() <= 1
 
 
+def test_pixels_are_rounded_once_even_from_a_vae_in_bf16(tmp_path):
+    pipeline = tiny_pipeline(tmp_path)
+    sdxl = SDXL(pipeline, TINY_INFO)
+    pipeline.vae.to(torch.bfloat16)
+    [sample] = sdxl.prepare([RED])
+    latents = sample.latents.to(torch.bfloat16) / pipeline.vae.config.scaling_factor
+    decoded = pipeline.vae.decode(latents).sample.double()
+    expected = ((decoded / 2 + 0.5).clamp(0, 1) * 255).round()[0].permute(1, 2, 0)
+    assert np.array_equal(np.asarray(sdxl.decode([sample])[0]), expected.byte().numpy())
+
+
 def test_words_beyond_what_the_encoders_read_are_named(sdxl):
     *_, job = run_apart(sdxl, [RED, REQUESTS[-1]])
     assert job.outcome.unseen_words[:3] == ("a", "green", "flower")

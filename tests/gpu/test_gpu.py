@@ -1,4 +1,8 @@
-"""Both models at full size on a GPU: they load, work, fit, and outlive a lack of memory."""
+"""Both models at full size on a GPU: they load, work, fit, and outlive a lack of memory.
+
+Random weights cannot show whether the published VAE leaves the range of fp16: their activations
+stay below 310 of 65,504. ``tests/generator/test_decoder.py`` plants weights that do leave it.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -14,17 +18,24 @@ from captioner.request import CaptionRequest
 from generator.engine import Engine
 from generator.job import Failed, Succeeded
 from generator.sdxl import SDXL
-from models_cache.catalog import DEMO_GENERATOR
+from models_cache.catalog import DEMO_GENERATOR, in_words
 from models_cache.flags import Memory
 from models_cache.runtime.device import dtype_on, free, vae_dtype
-from models_cache.runtime.gpu_fit import RESERVE_BYTES, Needs, Placement
+from models_cache.runtime.gpu_fit import RESERVE_BYTES, Needs, Placement, place
 from models_cache.store import Store
 
-pytestmark = [pytest.mark.gpu, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.slow,
+    # torch says things of CUDA that no other machine hears: they are shown, and fail no test.
+    pytest.mark.filterwarnings("default"),
+]
 
 PICTURE = Image.new("RGB", (640, 480), (200, 40, 40))
+CAPTIONS = [CaptionRequest(PICTURE, max_new_tokens=10)] * 8
 # Of 255, on average over an image of the demo model, against fp32: on a CPU it is 0.4 at most.
 HALF_PRECISION_TOLERANCE = 1.5
+MOST_PLANNED = 1.5  # times what is taken
 
 
 @pytest.fixture(autouse=True)
@@ -81,27 +92,39 @@ def test_half_precision_paints_what_single_precision_does(device):
 def test_a_card_with_no_more_room_than_was_planned_does_the_whole_job(
     cuda, device, checkpoints, memory
 ):
-    ballast = leave(device, Needs.of(checkpoints, device).total(memory))
+    planned = Needs.of(checkpoints, device).total(memory)
+    if torch.cuda.mem_get_info(device)[0] < planned:
+        pytest.skip(f"this card has less than the {in_words(planned)} that are planned")
+    ballast = leave(device, planned)
     placement = Placement(device, Lock() if memory is Memory.OFFLOAD else None)
     sdxl = SDXL.load(checkpoints[1], placement)
     blip = Blip.load(checkpoints[0], placement)
-    assert len(blip.caption_batch([CaptionRequest(PICTURE)] * 8)) == 8
-    assert isinstance(paint(sdxl, 1)[0], Succeeded)
+    assert len(blip.caption_batch(CAPTIONS)) == 8
+    assert isinstance(paint(sdxl, 1, steps=2)[0], Succeeded)
     del ballast
 
 
 def test_what_is_planned_for_is_what_is_taken(cuda, device, checkpoints):
     """Neither too little, which fails, nor so much that a smaller card is kept from what it can."""
-    needs = Needs.of(checkpoints[1:], device)
-    sdxl = SDXL.load(checkpoints[1], Placement(device))
-    assert isinstance(paint(sdxl, 1)[0], Succeeded)  # kernels and workspaces have come
-    [sample] = sdxl.prepare([sdxl.info.request("a house", seed=0, num_inference_steps=1)])
-    step = peak_beside_weights(device, lambda: sdxl.denoise([sample]))
-    assert 0.5 * needs.step < step <= needs.step
+    needs = Needs.of(checkpoints, device)
+    placement = place(Memory.AUTO, checkpoints, device)
+    blip, sdxl = Blip.load(checkpoints[0], placement), SDXL.load(checkpoints[1], placement)
+    weights = sum(needs.stay.values())
+    if placement.device_lock is None:
+        weights += sum(needs.come.values())
+    assert torch.cuda.memory_allocated(device) == pytest.approx(weights, rel=0.01)
+    assert len(blip.caption_batch(CAPTIONS)) == 8
+    request = sdxl.info.request("a house", seed=0, num_inference_steps=3)
+    samples = sdxl.prepare([request] * placement.max_batch_size)
+    sdxl.denoise(samples[:1])  # kernels and workspaces come
+    step = peak_beside_weights(device, lambda: sdxl.denoise(samples[:1]))
+    assert needs.step / MOST_PLANNED <= step <= needs.step
+    batch = peak_beside_weights(device, lambda: sdxl.denoise(samples))
+    assert batch <= len(samples) * needs.step
     free_now = torch.cuda.mem_get_info(device)[0]
     ballast = leave(device, min(free_now, needs.decode + RESERVE_BYTES))
-    decode = peak_beside_weights(device, lambda: sdxl.decode([sample]))
-    assert 0.5 * needs.decode < decode <= needs.decode
+    decode = peak_beside_weights(device, lambda: sdxl.decode(samples[:1]))
+    assert needs.decode / MOST_PLANNED <= decode <= needs.decode
     del ballast
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,7 @@ def test_all_programs_are_found():
 def test_the_environment_is_prepared_before_it_is_read(program):
     environ = read(program)
     defaults = [*environment.QUIET, *environment.OPENMP, *environment.OFFLINE]
+    defaults += environment.cuda_memory(platform.release())
     expected = {name: value for name, value, _ in defaults}
     if program in ("models_cache.__main__", "tests.conftest"):  # they go to a hub
         del expected["HF_HUB_OFFLINE"]
@@ -74,7 +76,7 @@ def test_the_environment_is_prepared_before_it_is_read(program):
     assert expected.items() <= environ.items()
 
 
-@pytest.mark.parametrize("variable", ["GOMP_SPINCOUNT", "HF_HUB_OFFLINE"])
+@pytest.mark.parametrize("variable", ["GOMP_SPINCOUNT", "HF_HUB_OFFLINE", "PYTORCH_ALLOC_CONF"])
 def test_what_the_user_has_set_is_left(variable):
     assert read("webapp.__main__", **{variable: "0"})[variable] == "0"
 
@@ -83,6 +85,24 @@ def test_a_user_who_chose_how_openmp_waits_is_not_overruled():
     """GOMP_SPINCOUNT would go before OMP_WAIT_POLICY."""
     environ = read("webapp.__main__", OMP_WAIT_POLICY="PASSIVE")
     assert not {"GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(environ)
+
+
+def test_a_user_who_configured_cuda_s_memory_by_its_older_name_is_not_overruled():
+    environ = read("webapp.__main__", PYTORCH_CUDA_ALLOC_CONF="max_split_size_mb:128")
+    assert "PYTORCH_ALLOC_CONF" not in environ
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expected"),
+    [
+        ("6.8.0-45-generic", ["PYTORCH_ALLOC_CONF"]),
+        ("5.15.167.4-microsoft-standard-WSL2", []),
+        ("4.4.0-19041-Microsoft", []),
+        ("5.15.148-tegra", []),
+    ],
+)
+def test_cuda_s_memory_grows_in_segments_where_the_system_can(kernel, expected):
+    assert [name for name, _, _ in environment.cuda_memory(kernel)] == expected
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="LLVM's OpenMP tells it otherwise")

@@ -9,7 +9,9 @@ from types import SimpleNamespace
 
 import torch
 
-from simulated_card.card import Card, SimulatedCard, insert
+from simulated_card.card import Card
+from simulated_card.insertion import insert
+from simulated_card.tensors import SimulatedCard
 
 
 def main(guard: str, root: str, *parts: str) -> None:

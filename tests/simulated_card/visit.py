@@ -1,20 +1,28 @@
-"""A process with a simulated card: prints what ``job`` sees in each configuration that is named."""
+"""A process with a simulated card: prints what each topic that is named sees there."""
 
 import json
 import sys
 from pathlib import Path
 
-from simulated_card.card import Card, SimulatedCard, insert
+from simulated_card.card import Card
+from simulated_card.insertion import insert
+from simulated_card.tensors import SimulatedCard
 
 
-def main(guard: str, *names: str) -> None:
+def main(guard: str, folder: str, *named: str) -> None:
     card = Card(count=2)
     insert(card, Path(guard))
     # Only now: methods of ours are decorated by torch when they are imported.
-    from simulated_card.job import CONFIGURATIONS, visit
+    from simulated_card import full_size, schedulers, shortage, values
 
+    topics = {
+        "values": values.see,
+        "schedulers": schedulers.see,
+        "shortage": shortage.see,
+        "full size": full_size.see,
+    }
     with SimulatedCard():
-        print(json.dumps({name: visit(card, CONFIGURATIONS[name]) for name in names}))
+        print(json.dumps({topic: topics[topic](card, Path(folder)) for topic in named}))
 
 
 if __name__ == "__main__":

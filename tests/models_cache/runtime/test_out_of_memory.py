@@ -16,6 +16,7 @@ CPU = torch.device("cpu")
     [
         (torch.OutOfMemoryError, "CUDA out of memory. Tried to allocate 20.00 MiB"),
         (RuntimeError, "CUDA error: out of memory"),
+        (RuntimeError, "CUDA driver error: out of memory"),
         (
             RuntimeError,
             "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",

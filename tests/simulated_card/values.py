@@ -1,7 +1,6 @@
-"""Does the whole job on a simulated card, and tells what was seen."""
+"""The demo models on a card with values: what they paint, and faults of kinds that a GPU shows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,57 +14,23 @@ from generator.request import GenerationRequest
 from generator.sample import Sample
 from generator.sdxl import SDXL
 from models_cache.catalog import DEMO_CAPTIONER, DEMO_GENERATOR
-from models_cache.flags import Memory
-from models_cache.runtime.device import pick_device, use_device
-from models_cache.runtime.gpu_fit import place
+from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
 from simulated_card.card import Card
+from simulated_card.measuring import measured
 
-PICTURE = Image.new("RGB", (64, 64), "red")
 PROMPT = "a red house by the sea"
 STEPS = 8
 ROOM = 2_600_000  # bytes: less than four images of the demo model take in a step
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """``is_thorough`` also paints, and plants faults: that takes a minute."""
-
-    memory: Memory = Memory.RESIDENT
-    device: str = "cuda"
-    capability: tuple[int, int] = (8, 6)
-    is_thorough: bool = False
-
-
-CONFIGURATIONS = {
-    "resident": Configuration(is_thorough=True),
-    "offload": Configuration(Memory.OFFLOAD),
-    "second card": Configuration(device="cuda:1"),
-    "no bfloat16": Configuration(capability=(7, 5)),
-}
-
-
-def visit(card: Card, configuration: Configuration) -> dict[str, Any]:
-    card.capability = configuration.capability
-    device = pick_device(configuration.device)
-    use_device(device)
+def see(card: Card, _: Path) -> dict[str, Any]:
     checkpoints = [Store().locate(known) for known in (DEMO_CAPTIONER, DEMO_GENERATOR)]
-    placement = place(configuration.memory, checkpoints, device)
+    placement = Placement(torch.device("cuda"))
     blip, sdxl = Blip.load(checkpoints[0], placement), SDXL.load(checkpoints[1], placement)
-    blip.warm_up()
-    sdxl.warm_up()
-    seen: dict[str, Any] = {"device": str(sdxl.device), "vae": str(sdxl.pipeline.vae.dtype)}
-    samples = measured(card, seen, "prepare", lambda: sdxl.prepare(requests(sdxl)))
-    measured(card, seen, "denoise", lambda: sdxl.denoise(samples))
-    measured(card, seen, "preview", lambda: sdxl.preview(samples[0]))
-    measured(card, seen, "decode", lambda: sdxl.decode(samples[:1]))
-    captions = [CaptionRequest(PICTURE), CaptionRequest(PICTURE)]
-    measured(card, seen, "caption", lambda: blip.caption_batch(captions))
-    blip.caption_batch([CaptionRequest(PICTURE, prefix="a red")])
-    if configuration.is_thorough:
-        seen["short of memory"] = short_of_memory(card, sdxl)
-        seen["said"] = blip.caption_batch([CaptionRequest(paint(sdxl, PROMPT))])[0]
-        seen["planted"] = {fault: planted(card, sdxl, fault) for fault in FAULTS}
+    seen: dict[str, Any] = {"short of memory": short_of_memory(card, sdxl)}
+    seen["said"] = blip.caption_batch([CaptionRequest(paint(sdxl, PROMPT))])[0]
+    seen["planted"] = {fault: planted(card, sdxl, fault) for fault in FAULTS}
     return seen
 
 
@@ -76,17 +41,6 @@ def requests(sdxl: SDXL) -> list[GenerationRequest]:
         sdxl.info.request("a cat", seed=2, negative_prompt="fog", num_inference_steps=5),
         sdxl.info.request("a tree", seed=3, guidance_scale=1.0),
     ]
-
-
-def measured(card: Card, seen: dict[str, Any], name: str, call: Callable[[], Any]) -> Any:
-    card.reset()
-    result = call()
-    seen[name] = {
-        "waits": dict(card.waits),
-        "launches": card.launches,
-        "allocations": card.allocations,
-    }
-    return result
 
 
 def paint(sdxl: SDXL, prompt: str) -> Image.Image:
