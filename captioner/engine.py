@@ -9,6 +9,7 @@ from typing import Protocol
 
 from captioner.request import Caption, CaptionRequest
 from models_cache.runtime.model_thread import EngineClosed, ModelThread
+from models_cache.runtime.tally import Tally
 from models_cache.runtime.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,12 @@ class Engine(ModelThread[Model]):
         self.max_batch_size = max_batch_size
         self._waiting: deque[Waiting] = deque()
         self._turns = Turns()
+        self.tally = Tally(["caption"], ["caption"])
+
+    @property
+    def waiting(self) -> int:
+        """How many requests no batch has taken yet."""
+        return len(self._waiting)
 
     def submit(self, request: CaptionRequest, client: str = "") -> "Future[Caption]":
         """The caption to come. If it is cancelled in time, it is never made. Raises EngineClosed.
@@ -54,6 +61,7 @@ class Engine(ModelThread[Model]):
         batch = [item for item in self._next_batch() if item[1].set_running_or_notify_cancel()]
         try:
             if batch:
+                self.tally.batch(len(batch))
                 self._caption(batch)
         finally:
             # Some are left only if the thread dies of a BaseException that is no Exception.
@@ -86,10 +94,12 @@ class Engine(ModelThread[Model]):
 
     def _caption(self, batch: list[Waiting]) -> None:
         try:
-            captions = self.model.caption_batch([request for request, _, _ in batch])
+            with self.tally.timing("caption"):
+                captions = self.model.caption_batch([request for request, _, _ in batch])
         except Exception as error:  # a model may raise anything, and its thread must outlive it
             log.warning("a batch of %d captions failed", len(batch), exc_info=True)
             if len(batch) == 1:
+                self.tally.failed("caption", error)
                 batch[0][1].set_exception(error)
                 return
             captions = None
@@ -98,6 +108,7 @@ class Engine(ModelThread[Model]):
             for item in batch:  # only the culprit fails, with its own error
                 self._caption([item])
             return
+        self.tally.made(len(captions))
         for (_, future, _), caption in zip(batch, captions, strict=True):
             future.set_result(caption)
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from generator.engine_stats import EngineStats
+from generator.engine_stats import PHASES, STAGES, EngineStats
 from generator.forward_limit import ForwardLimit
 from generator.job import Failed, Job, Progress, Queued, Succeeded
 from generator.model import FastPath, Improving, Model, Sample
@@ -20,15 +20,14 @@ from generator.previews import Previews
 from generator.queue import Queue, QueueFull, Waiting
 from generator.request import GenerationRequest
 from models_cache.runtime.model_thread import ModelThread
+from models_cache.runtime.tally import Tally
 
 log = logging.getLogger(__name__)
 
 MODEL_FAILED = "The model failed on this request: try another prompt, size or seed."
 NO_ROOM = "There is not enough free memory for an image of {width}x{height}: ask for a smaller one."
 
-
-# Between two looks whether a trial that is prepared elsewhere can begin.
-TRIAL_SECONDS = 1.0
+TRIAL_SECONDS = 1.0  # between two looks whether a trial that is prepared elsewhere can begin
 
 Made = TypeVar("Made")
 Running = tuple[Job, Sample]
@@ -63,10 +62,8 @@ class Engine(ModelThread[Model]):
         self._running: list[Running] = []
         self._forward_limit = ForwardLimit(max_batch_size)
         self._pace = Pace()
-        self._last_batch_size = 0
         self._total_steps = 0
-        self._total_images = 0
-        self._total_failures = 0
+        self.tally = Tally(PHASES, STAGES, clock)
         self._previews = Previews()
 
     # For any thread.
@@ -129,16 +126,17 @@ class Engine(ModelThread[Model]):
         return self._pace.seconds_a_turn
 
     def stats(self) -> EngineStats:
+        totals = self.tally.totals()
         with self._changed:
             self._drop_finished()
             return EngineStats(
                 jobs=len(self._queue.jobs),
                 waiting=len(self._queue.waiting),
                 running=len(self._running),
-                last_batch_size=self._last_batch_size,
+                last_batch_size=totals.last_batch_size,
                 total_steps=self._total_steps,
-                total_images=self._total_images,
-                total_failures=self._total_failures,
+                total_images=totals.made,
+                total_failures=totals.failures.total(),
             )
 
     @property
@@ -166,12 +164,11 @@ class Engine(ModelThread[Model]):
                 self._pace.took(self._clock() - started)
 
     def _has_work(self) -> bool:
-        has_trial = self.fast_path is not None and self.fast_path.has_trial
+        has_trial = self.fast_path and self.fast_path.has_trial
         return bool(self._queue.waiting or self._running or has_trial)
 
     def _patience(self) -> float | None:
-        has_more = self.fast_path is not None and self.fast_path.has_more
-        return TRIAL_SECONDS if has_more else None
+        return TRIAL_SECONDS if self.fast_path and self.fast_path.has_more else None
 
     def _drop_finished(self) -> None:
         """Frees each finished job's place, its turn and its sample. Called under the lock."""
@@ -200,7 +197,8 @@ class Engine(ModelThread[Model]):
     ) -> list[tuple[Job, Made]]:
         """Makes one call for all; if that fails, one for each: only the culprit is to fail."""
         try:
-            made = call([each for _, each in batch])
+            with self.tally.timing(stage):
+                made = call([each for _, each in batch])
             return [(job, each) for (job, _), each in zip(batch, made, strict=True)]
         except Exception as error:
             if len(batch) == 1:
@@ -222,12 +220,13 @@ class Engine(ModelThread[Model]):
             batch = sharing[: self._forward_limit.samples]
             others = [item for item in self._running if item not in batch]
             self._running = others + batch
-            self._last_batch_size = len(batch)
+            self.tally.batch(len(batch))
             return batch
 
     def _denoise(self, batch: list[Running]) -> None:
         try:
-            errors = self.model.denoise([sample for _, sample in batch])
+            with self.tally.timing("denoise"):
+                errors = self.model.denoise([sample for _, sample in batch])
         except Exception as error:
             # No scheduler has moved.
             log.warning("a forward of %d samples failed", len(batch), exc_info=True)
@@ -265,22 +264,24 @@ class Engine(ModelThread[Model]):
             size = self.model.decode_batch_size(left[0][1])
             self._finish(left[:size])
             left = left[size:]
-        self._previews.publish(self.model, batch)
+        with self.tally.timing("preview"):
+            self._previews.publish(self.model, batch)
 
     def _finish(self, batch: list[Running]) -> None:
         unseen_words = {job: sample.unseen_words for job, sample in batch}
         path = self.fast_path.name if self.fast_path is not None else ""
         for job, image in self._together("decode", self.model.decode, batch):
-            self._total_images += job.publish(Succeeded(image, unseen_words[job], path))
+            self.tally.made(job.publish(Succeeded(image, unseen_words[job], path)))
 
     def _fail(self, job: Job, stage: str, error: Exception) -> None:
         """Fails one job alone: a model may raise anything, and its thread must outlive it."""
-        log.error("job %s failed in %s", job.id, stage, exc_info=error)
+        log.error("job %s failed in %s", job.short_id, stage, exc_info=error)
         error.with_traceback(None)  # it holds the tensors of the failed call, and may hold itself
         sentence, request = MODEL_FAILED, job.request
         if request and isinstance(error, MemoryError):
             sentence = NO_ROOM.format(width=request.width, height=request.height)
-        self._total_failures += job.publish(Failed(sentence))
+        if job.publish(Failed(sentence)):
+            self.tally.failed(stage, error)
 
     def _fail_all(self) -> None:
         with self._changed:

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+# The engine's calls to a model, whose time it takes.
+PHASES = ("prepare", "denoise", "preview", "decode")
+# In which a job can fail.
+STAGES = ("prepare", "denoise", "scheduler", "decode")
+
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:

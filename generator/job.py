@@ -129,6 +129,11 @@ class Job:
         run_callback(callback)
 
     @property
+    def short_id(self) -> str:
+        """For logs: the whole id is also the address of the job's pictures."""
+        return self.id[:8]
+
+    @property
     def events(self) -> tuple[Event, ...]:
         return tuple(self._events)
 

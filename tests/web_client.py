@@ -33,6 +33,13 @@ def upload(
     return response
 
 
+def visit(client, path: str, method: str = "GET", **options) -> TestResponse:
+    """The answer, read to its end."""
+    with client.open(path, method=method, **options) as response:
+        response.get_data()
+        return response
+
+
 def job_of(services, response: TestResponse):
     """The job that an upload started."""
     assert response.status_code == 303, alert(response)

@@ -18,14 +18,18 @@ from webapp import (
     guards,
     health,
     jobs,
+    logs,
+    metrics,
     pages,
     pictures,
+    status,
 )
 from webapp.form_request import FormRequest
 from webapp.hosts import Hosts
 from webapp.proxy import BehindProxy
 from webapp.services import Services
 from webapp.settings import Settings
+from webapp.versions import versions
 
 # For the fields of a form, beside its picture.
 FORM_BYTES = 64 * 2**10
@@ -42,14 +46,19 @@ def create_app(settings: Settings, services: Services) -> Flask:
         MAX_CONTENT_LENGTH=settings.max_upload_bytes + FORM_BYTES,
         MAX_FORM_MEMORY_SIZE=FORM_BYTES + HELD_BACK_BYTES,
         MAX_FORM_PARTS=24,
+        INSECURE_OPEN=settings.insecure_open,
+        LOG_PROMPTS=settings.log_prompts,
+        VERSIONS=versions(),
     )
     if settings.trusted_proxy is not None:
         app.wsgi_app = BehindProxy(app.wsgi_app, settings.trusted_proxy)  # type: ignore[method-assign]
     app.extensions["services"] = services
     app.jinja_env.globals["example_file"] = examples.file_name
+    logs.init_app(app)
+    metrics.init_app(app)
     guards.init_app(app, hosts_of(settings))
     errors.init_app(app)
-    for module in (pages, jobs, pictures, about, generate_image, health, door):
+    for module in (pages, jobs, pictures, about, generate_image, health, metrics, status, door):
         app.register_blueprint(module.bp)
     return app
 

@@ -19,7 +19,7 @@ from models_cache.advice import CannotStart
 from models_cache.catalog import ROLES, Family
 from models_cache.runtime.model_thread import DEVICE_LOST, STOPPING
 from models_cache.terminal import READER_LEFT
-from webapp import addresses, create_app
+from webapp import addresses, create_app, logs
 from webapp.hosts import is_loopback
 from webapp.invite import show
 from webapp.job_store import JobStore
@@ -39,12 +39,10 @@ def main(arguments: Sequence[str]) -> int:
     not start, 3 if work was cut, 4 if the GPU has failed, 5 if an engine has died of a fault of
     ours.
     """
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # waitress warns whenever a request waits for a thread; that is normal here.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     # Pillow warns of odd metadata in pictures that it reads all the same.
     warnings.filterwarnings("ignore", module="PIL")
     settings = Settings.read(arguments, os.environ)
+    recent = logs.configure(settings.log_format)
     try:
         keys = read_keys(settings)
         names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
@@ -56,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
             settings.dtype,
             settings.fast_path,
         )
-        services = make_services(settings, models, keys)
+        services = make_services(settings, models, keys, recent)
         sockets = bind(settings.host, [settings.port, settings.api_port])
     except CannotStart as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
@@ -90,7 +88,12 @@ def read_keys(settings: Settings) -> Keys | None:
     return keys
 
 
-def make_services(settings: Settings, models: ModelPair, keys: Keys | None = None) -> Services:
+def make_services(
+    settings: Settings,
+    models: ModelPair,
+    keys: Keys | None = None,
+    recent: logs.Recent | None = None,
+) -> Services:
     """The engines wait for their models, which ``_run`` loads. Raises CannotStart."""
     info = read_model_info(models.checkpoints[Family.SDXL])
     known_models = [(family, each.known) for family, each in models.checkpoints.items()]
@@ -106,6 +109,8 @@ def make_services(settings: Settings, models: ModelPair, keys: Keys | None = Non
         ],
         cuda_problem=models.cuda_problem,
         keys=keys,
+        recent=recent or logs.Recent(),
+        gpu_memory=models.gpu_memory,
     )
 
 

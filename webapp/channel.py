@@ -18,7 +18,7 @@ from waitress.task import WSGITask
 from werkzeug.exceptions import HTTPException
 
 from webapp.body_memory import BodyMemory
-from webapp.environ import REFUSAL
+from webapp.environ import ACCESS, REFUSAL
 from webapp.limits import Limits
 from webapp.parser import StrictParser
 from webapp.unread_request import UnreadRequest
@@ -33,6 +33,14 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
         environ: WSGIEnvironment = super().get_environment()
         environ[REFUSAL] = self.request.refusal
         return environ
+
+    def service(self) -> None:
+        """Called by waitress, which logs the path of what fails: it may be the address of a job."""
+        try:
+            super().service()
+        finally:
+            access = (self.environ or {}).get(ACCESS)
+            self.request.path = f"request {access.request_id}" if access else "a request"
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]

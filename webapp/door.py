@@ -5,9 +5,26 @@ Without a key file the door is open.
 
 import re
 
-from flask import Blueprint, Request, Response, g, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Request,
+    Response,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Gone, HTTPException, NotFound, TooManyRequests, Unauthorized
+from werkzeug.exceptions import (
+    Forbidden,
+    Gone,
+    HTTPException,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+)
 
 from webapp import sessions
 from webapp.client import address
@@ -21,6 +38,8 @@ bp = Blueprint("door", __name__)
 OPEN = {"health.healthz", "health.readyz"}
 OPEN |= {"door.enter", "door.back", "door.invitation", "door.accept"}
 OPEN_FILES = {"style.css", "icon.svg"}
+# Closed where all others are open to everybody.
+OWNERS = {"metrics.show", "status.status"}
 # Of this server: not "//elsewhere", nor what browsers take for that.
 OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")
 
@@ -29,14 +48,20 @@ AT_THE_DOOR = (Unauthorized, TooManyRequests, Gone)
 
 NO_KEY = "This server needs a key: send it as Authorization: Bearer KEY."
 WRONG_KEY = "This is not a key of this server: look at it again."
+OWNERS_ALONE = "This is for the server's owner: it opens with a key, if there is a --key-file."
 USED = (
     "This invitation is used or older than a day, or the server was started anew: ask for another."
 )
 
 
 def check_key() -> None:
-    """Before each request: refuses whoever has no key. Raises Unauthorized and TooManyRequests."""
+    """Before each request: refuses whoever has no key.
+
+    Raises Unauthorized, TooManyRequests, and Forbidden for what only a key would open.
+    """
     keys = services().keys
+    if keys is None and current_app.config["INSECURE_OPEN"] and request.endpoint in OWNERS:
+        raise Forbidden(OWNERS_ALONE)
     if keys is None or is_open(request):
         return
     g.key_name = sessions.name_of(request, keys) or _name_of_sender(request)

@@ -16,6 +16,7 @@ from generator.queue import QueueFull
 from generator.request import InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
 from webapp import door
+from webapp.access import method_and_route
 from webapp.environ import REFUSAL
 from webapp.job_store import UnknownJob
 
@@ -71,7 +72,7 @@ def with_status(response: Response, error: Exception) -> Response:
     if isinstance(error, QueueFull):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, MemoryError):
-        log.warning("out of memory: %s %s", request.method, request.path)
+        log.warning("out of memory: %s %s", *method_and_route(request))
     if response.status_code == 503:
         response.headers.setdefault("Retry-After", "60")
     return response

@@ -11,6 +11,7 @@ from generator.png import png_bytes
 from generator.request import GenerationRequest, InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
 from webapp.client import client
+from webapp.logs import log_end_of
 from webapp.parameters import parse_parameters, parse_query
 from webapp.services import services
 
@@ -28,6 +29,7 @@ def generate_image() -> Response:
     engine = services().generator
     generation = parse_generate_image(parse_query(request.query_string), engine.info)
     job = engine.submit(generation, client=client())
+    log_end_of(job)
     outcome = wait_for_client(job)
     if isinstance(outcome, Failed) and outcome.stopped:
         raise EngineClosed(outcome.error)

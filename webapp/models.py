@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+import torch
+
 import captioner.blip
 import generator.pipeline
 from captioner.blip import Blip
@@ -19,6 +21,7 @@ from models_cache.runtime.device import pick_device, use_device, use_own_stream
 from models_cache.runtime.gpu_fit import Placement, place
 from models_cache.runtime.loading import ConstructionLock, LoadProgress, Warmable, load_warm
 from models_cache.runtime.tensors import check_weights
+from webapp.services import GpuMemory
 
 Model = TypeVar("Model", bound=Warmable)
 
@@ -72,6 +75,20 @@ class ModelPair:
         """The generator, warm. Raises what loading raises, and OtherModelFailed."""
         use_device(self.placement.device)
         return self._load(partial(SDXL.load, fast=self.fast_path), Family.SDXL)
+
+    def gpu_memory(self) -> GpuMemory | None:
+        """What PyTorch has of the GPU now; None on a CPU. From any thread.
+
+        It only reads the allocator's own books: a call into CUDA could disturb a model's thread.
+        """
+        device = self.placement.device
+        if device.type != "cuda":
+            return None
+        return GpuMemory(
+            torch.cuda.memory_allocated(device),
+            torch.cuda.memory_reserved(device),
+            torch.cuda.get_device_properties(device).total_memory,
+        )
 
     def _load(self, load: Callable[[LocalCheckpoint, Placement], Model], family: Family) -> Model:
         """On the thread that is to own the model."""

@@ -12,6 +12,7 @@ from webapp import about, door, examples, infotext, mine, similar, studio
 from webapp.client import client
 from webapp.errors import error_response, handle_errors, message_of, wants_json, with_status
 from webapp.job_store import Original
+from webapp.logs import log_end_of
 from webapp.order import InvalidFields, Order, parse_order
 from webapp.services import services
 
@@ -54,6 +55,8 @@ def _options() -> dict[str, str]:
 def started(jobs: Sequence[Job], original: Original, order: Order) -> Response:
     """Keeps the jobs, in the browser's cookie too; 303 to the first one's page."""
     services().jobs.add(jobs, original, order.size)
+    for job in jobs:
+        log_end_of(job)
     response: Response = redirect(url_for("jobs.show", job_id=jobs[0].id), 303)  # type: ignore[assignment]
     mine.remember(request, response, [job.id for job in reversed(jobs)])
     return response

@@ -20,12 +20,12 @@ server's own thread, where it must not wait for anything.
 Inside waitress we use: ``TcpWSGIServer`` (``accept``, ``readable``), ``channel_class``,
 ``wasyncore.loop`` and ``close_all``, ``pull_trigger``, ``ThreadedTaskDispatcher``
 (``set_thread_count``, ``shutdown``, ``lock``, ``queue``, ``active_count``), ``WSGITask``
-(``get_environment``, ``service``), ``ErrorTask`` (``execute``), ``HTTPChannel`` (``task_class``,
-``error_task_class``, ``parser_class``, ``received``, ``service``, ``write_soon``, ``request``,
-``requests``, ``connected``, ``will_close``, ``outbuf_lock``, ``total_outbufs_len``,
+(``get_environment``, ``environ``, ``service``), ``ErrorTask`` (``execute``), ``HTTPChannel``
+(``task_class``, ``error_task_class``, ``parser_class``, ``received``, ``service``, ``write_soon``,
+``request``, ``requests``, ``connected``, ``will_close``, ``outbuf_lock``, ``total_outbufs_len``,
 ``last_activity``, ``handle_close``, ``_flush_some``) and ``HTTPRequestParser`` (``parse_header``,
 ``received``, ``completed``, ``error``, ``body_rcv``, ``body_bytes_received``, ``expect_continue``,
-``chunked``, ``headers``, ``headers_finished``, ``header_plus``, ``first_line``).
+``chunked``, ``path``, ``headers``, ``headers_finished``, ``header_plus``, ``first_line``).
 waitress is pinned, and the tests of the server fail if one of these changes its meaning.
 
 Not covered: TLS; more than ``connection_limit`` patient attackers (put a proxy in front); clients

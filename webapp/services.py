@@ -1,6 +1,6 @@
 """The objects that views work with, put into the app by ``create_app``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 from typing import cast
@@ -14,6 +14,7 @@ from models_cache.runtime.loading import LoadProgress
 from webapp.invitations import Invitations
 from webapp.job_store import JobStore
 from webapp.keys import Keys
+from webapp.logs import Recent
 from webapp.memory_budget import MemoryBudget
 from webapp.tries import Tries
 
@@ -35,12 +36,22 @@ class ModelCard:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """Bytes: ``used`` by tensors, ``held`` for them by this process, and all that there is."""
+
+    used: int
+    held: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """``knows_photos`` is False for the demo models, which know drawn scenes alone.
 
     ``cuda_problem`` says why a GPU that is there is not used; ``loading`` how far each model is.
     ``streams`` bounds the threads that follow jobs, ``decoding`` the memory that pictures take
     while they are decoded. ``keys`` are those of whoever may come in; None lets everybody in.
+    ``recent`` are the log's last problems; ``gpu_memory`` returns None without a GPU.
     """
 
     captioner: captioner.engine.Engine
@@ -51,6 +62,8 @@ class Services:
     models: Sequence[ModelCard] = ()
     cuda_problem: str = ""
     keys: Keys | None = None
+    recent: Recent = field(default_factory=Recent)
+    gpu_memory: Callable[[], GpuMemory | None] = lambda: None
     tries: Tries = field(default_factory=Tries)
     invitations: Invitations = field(default_factory=Invitations)
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))

@@ -18,6 +18,7 @@ from models_cache.flags import (
 )
 from webapp.hosts import host_name, is_loopback
 from webapp.limits import Limits
+from webapp.logs import LogFormat
 
 MEGABYTE = 2**20
 # A body up to twice as large is read, and held in memory.
@@ -45,6 +46,8 @@ class Settings:
     insecure_open: bool = False  # lets everybody in who can reach the server
     allowed_host: tuple[str, ...] = ()  # in lower case
     trusted_proxy: str | None = None  # an IP address
+    log_format: LogFormat = LogFormat.TEXT
+    log_prompts: bool = False
 
     @classmethod
     def read(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> "Settings":
@@ -119,6 +122,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         default = getattr(Settings(), name)
         add_flag(parser, environ, name, default, type=kind, help=f"{text} (%(default)s)")
     _add_access_flags(parser, environ)
+    _add_log_flags(parser, environ)
     return parser
 
 
@@ -136,6 +140,30 @@ def _add_access_flags(parser: argparse.ArgumentParser, environ: Mapping[str, str
     add("trusted_proxy", None, proxy, type=_address, metavar="ADDRESS")
     text = "lets everybody in who can reach the server: no key is needed"
     add("insecure_open", False, text, type=_yes, nargs="?", const=True, metavar="yes")
+
+
+def _add_log_flags(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
+    add_flag(
+        parser,
+        environ,
+        "log_format",
+        LogFormat.TEXT.value,
+        type=one_of(LogFormat),
+        metavar="{" + ",".join(LogFormat) + "}",
+        help="lines for people, or a JSON object a line for programs (%(default)s)",
+    )
+    text = "writes into the log what is painted: without it, the log knows no prompts"
+    add_flag(
+        parser,
+        environ,
+        "log_prompts",
+        False,
+        type=_yes,
+        nargs="?",
+        const=True,
+        metavar="yes",
+        help=text,
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:

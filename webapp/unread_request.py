@@ -8,8 +8,10 @@ from waitress.task import ErrorTask
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from webapp.access import REQUEST_ID, Access
 from webapp.errors import SENTENCES
 from webapp.guards import HEADERS
+from webapp.logs import log_request
 
 UNREAD = SENTENCES | {
     431: "The address and the headers of this request are too long: 32 kB together at most.",
@@ -23,16 +25,19 @@ class UnreadRequest(ErrorTask):  # type: ignore[misc]  # waitress has no types
 
     def execute(self) -> None:
         """Called by waitress on a thread of the pool."""
-        error = self.request.error
+        error, access = self.request.error, Access(status=self.request.error.code)
         body, mimetype = message_of(error), "text/plain; charset=utf-8"
         if wants_json(self.request):
             body, mimetype = json.dumps({"error": body, "field": None}), "application/json"
         content = f"{body}\n".encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers += [("Content-Type", mimetype), *HEADERS.items()]
+        self.response_headers.append((REQUEST_ID, access.request_id))
         self.set_close_on_finish()
         self.content_length = len(content)
         self.write(content)
+        access.bytes, access.client = len(content), self.channel.addr[0]
+        log_request(access)
 
 
 def message_of(error: Any) -> str:

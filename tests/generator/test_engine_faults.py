@@ -82,7 +82,7 @@ def test_a_fault_is_logged_with_its_own_traceback_and_the_job_and_not_told(engin
     culprit = engine.submit(ask(f"fails in {stage}"))
     engine.submit(ask("neighbour"))
     finish(engine)
-    assert f"job {culprit.id} failed in {stage}" in caplog.messages
+    assert f"job {culprit.short_id} failed in {stage}" in caplog.messages
     tracebacks = {str(record.exc_info[1]) for record in caplog.records if record.exc_info}
     assert tracebacks == {f"'fails in {stage}' fails in {stage}"}
     assert culprit.outcome == Failed(MODEL_FAILED)

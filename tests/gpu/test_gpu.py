@@ -23,6 +23,7 @@ from models_cache.flags import Memory
 from models_cache.runtime.device import dtype_on, free, vae_dtype
 from models_cache.runtime.gpu_fit import RESERVE_BYTES, Needs, Placement, place
 from models_cache.store import Store
+from webapp.models import ModelPair
 
 pytestmark = [
     pytest.mark.gpu,
@@ -58,6 +59,17 @@ def test_both_load_in_half_precision_and_do_the_whole_job(device, checkpoints):
     [outcome] = paint(sdxl, 1)
     assert isinstance(outcome, Succeeded)
     assert outcome.image.size == (sdxl.info.default_size, sdxl.info.default_size)
+
+
+def test_the_memory_that_it_has_is_told(device, checkpoints):
+    pair = ModelPair({}, Placement(device), {})
+    before = pair.gpu_memory()
+    sdxl = SDXL.load(checkpoints[1], Placement(device))
+    after = pair.gpu_memory()
+    assert before is not None
+    assert after is not None
+    weights = sum(each.nbytes for each in sdxl.pipeline.unet.parameters())
+    assert before.used + weights <= after.used <= after.held < after.total
 
 
 def paint(sdxl: SDXL, count: int, steps: int = 4, side: int | None = None) -> list[object]:

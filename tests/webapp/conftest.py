@@ -1,8 +1,10 @@
 """Apps over fakes: real engines, no torch."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from io import StringIO
 from threading import Timer
 
 import pytest
@@ -19,6 +21,7 @@ from generator.job import Job
 from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.limits import Limits
+from webapp.logs import JsonFormatter
 from webapp.server import Server, bind
 from webapp.services import Services
 from webapp.settings import Settings
@@ -119,3 +122,17 @@ def serve(app) -> Iterator[Callable[..., Running]]:
             return running
 
         yield start
+
+
+@pytest.fixture
+def written(request):
+    """What a log of the format that the test names has been written to, at its lowest level."""
+    stream = StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(getattr(request, "param", JsonFormatter)())
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield stream
+    root.removeHandler(handler)
+    root.setLevel(level)

@@ -87,6 +87,8 @@ def routes(patient, by_hand):
         ("GET", "/healthz"),
         ("GET", "/readyz"),
         ("GET", "/loading"),
+        ("GET", "/metrics"),
+        ("GET", "/status"),
         ("GET", "/static/style.css"),
         ("GET", "/enter"),
         ("POST", "/enter"),

@@ -8,6 +8,7 @@ import pytest
 from models_cache.flags import FastPath, Memory, Models, Precision
 from webapp.hosts import is_loopback
 from webapp.limits import Limits
+from webapp.logs import LogFormat
 from webapp.settings import Settings
 
 CHOICES = [
@@ -27,6 +28,9 @@ CHOICES = [
     ("key-file", "some/keys", Path("some/keys")),
     ("insecure-open", "yes", True),
     ("insecure-open", "0", False),
+    ("log-format", "json", LogFormat.JSON),
+    ("log-prompts", "yes", True),
+    ("log-prompts", "no", False),
 ]
 # What lets others reach the server: refused without a key, or the word that none is needed.
 EXPOSING = [
@@ -101,6 +105,8 @@ def test_a_flag_goes_before_its_environment_variable():
         ("allowed-host", "*"),
         ("trusted-proxy", "nas"),
         ("insecure-open", "perhaps"),
+        ("log-format", "xml"),
+        ("log-prompts", "perhaps"),
         ("max-upload-mb", "0"),
         ("max-upload-mb", "257"),
         ("max-upload-mb", "20MB"),

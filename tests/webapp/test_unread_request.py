@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from http.client import HTTPResponse
 
 import pytest
 
+from webapp.access import REQUEST_ID
 from webapp.guards import HEADERS
 from webapp.limits import Limits
 from webapp.server import Server, bind
@@ -104,3 +106,14 @@ def test_a_person_reads_the_same_sentence_alone(port, line, header, body, status
 def test_who_asks_for_json_gets_it_at_every_address(port):
     response = answer(port, "POST / HTTP/1.1", "Accept: application/json", "Content-Length: +5")
     assert "Content-Length is invalid" in json.loads(response.text)["error"]
+
+
+def test_it_is_named_and_logged_as_every_request_is(port, caplog):
+    caplog.set_level(logging.INFO, "webapp")
+    refused = answer(port, f"GET /secret-address?prompt={LONG}", "X: y")
+    [record] = [each for each in caplog.records if each.name == "webapp.logs"]
+    told = record.fields
+    assert told["request_id"] == refused.headers[REQUEST_ID]
+    assert (told["method"], told["route"], told["status"]) == ("OTHER", "unknown", 431)
+    assert (told["bytes"], told["client"]) == (int(refused.headers["Content-Length"]), "127.0.0.1")
+    assert "secret-address" not in caplog.text
