@@ -50,17 +50,23 @@ THEIRS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
 
 def prepare(online: bool = False) -> None:
     """For the top of a program. ``online`` is for the one that downloads."""
+    set_variables(online)
+    if not any(name in os.environ for name in THEIRS):
+        give_back_large_blocks(ctypes.CDLL(None))
+
+
+def set_variables(online: bool = False) -> None:
+    """What ``prepare`` does, but for the allocator: for a program that is measured beside ours."""
     do_without_temporary_folder()
     set_missing(os.environ, [*QUIET, *OPENMP, *([] if online else OFFLINE)])
     set_missing(os.environ, cuda_memory(platform.release()))
-    if not any(name in os.environ for name in THEIRS):
-        give_back_large_blocks(ctypes.CDLL(None))
 
 
 def do_without_temporary_folder() -> None:
     """Lets torch be imported on a machine without a temporary folder.
 
-    torch names a folder there for what it compiles. We compile nothing, so none is written to.
+    torch names a folder there for what it compiles. Without one, nothing can be compiled: the fast
+    path does without that.
     """
     try:
         tempfile.gettempdir()

@@ -16,6 +16,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from models_cache import environment
+
+environment.set_variables()
+
 import torch
 from diffusers import StableDiffusionXLPipeline
 from litserve import LitAPI, LitServer
