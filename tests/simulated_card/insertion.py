@@ -2,6 +2,7 @@
 
 import ctypes
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from simulated_card.card import Card
 from simulated_card.tensors import OnCard, launch
 
+NAME = "a simulated card"
 ARCHITECTURES = ["sm_75", "sm_80", "sm_86", "sm_90"]
 
 
@@ -36,15 +38,30 @@ def _of_cuda(card: Card) -> dict[str, Any]:
         "set_device": lambda device: None,
         "_lazy_init": lambda: None,
         "get_arch_list": lambda: ARCHITECTURES,
+        "get_device_name": lambda device=None: NAME,
+        "get_device_properties": lambda device=None: _properties(card),
         "get_device_capability": lambda device=None: card.capability,
         "mem_get_info": lambda device=None: (card.capacity - card.live, card.capacity),
         "memory_reserved": lambda device=None: card.live,
         "memory_allocated": lambda device=None: card.live,
         "max_memory_allocated": lambda device=None: card.peak,
+        "max_memory_reserved": lambda device=None: card.peak,
         "reset_peak_memory_stats": lambda device=None: card.reset(),
         "empty_cache": lambda: None,
+        "set_sync_debug_mode": lambda mode: None,
         "synchronize": lambda device=None: None,
     }
+
+
+def _properties(card: Card) -> SimpleNamespace:
+    major, minor = card.capability
+    return SimpleNamespace(
+        name=NAME,
+        major=major,
+        minor=minor,
+        total_memory=card.capacity,
+        multi_processor_count=1,
+    )
 
 
 attention = torch.nn.functional.scaled_dot_product_attention

@@ -48,7 +48,8 @@ class Prepared:
         self.requests = [
             sdxl.info.request("a red house", seed=seed, num_inference_steps=1) for seed in (1, 2)
         ]
-        self.decode, self.denoise = sdxl.decode, sdxl.denoise
+        self.denoise, self.decode = sdxl.denoise, sdxl.decode
+        self.decode_batch_size = sdxl.decode_batch_size
         self._samples = sdxl.prepare(self.requests)
         self._given: list[Sample] = []
         self._expected: list[torch.Tensor] = []

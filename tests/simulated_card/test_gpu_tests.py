@@ -35,7 +35,7 @@ def test_no_other_is_skipped_but_the_one_for_a_second_gpu(outcomes):
     others = {name: outcome for name, outcome in outcomes.items() if NO_MORE_ROOM not in name}
     left = [name for name, outcome in others.items() if outcome != "passed"]
     assert left == ["test_a_second_gpu_is_used_where_it_is_named[24 GB]"]
-    assert len(others) == len(GIGABYTES) + 4
+    assert len(others) == len(GIGABYTES) + 5
 
 
 def test_a_warning_that_only_cuda_gives_fails_no_gpu_test_and_is_shown(gpu_tests):

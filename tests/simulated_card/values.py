@@ -1,4 +1,4 @@
-"""The demo models on a card with values: what they paint, and faults of kinds that a GPU shows."""
+"""A card with values: what the demo models paint there, and faults of kinds that a GPU shows."""
 
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,19 @@ from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
 from simulated_card.card import Card
 from simulated_card.measuring import measured
+from simulated_card.shortage import tiny_sdxl
 
 PROMPT = "a red house by the sea"
 STEPS = 8
-ROOM = 2_600_000  # bytes: less than four images of the demo model take in a step
 
 
-def see(card: Card, _: Path) -> dict[str, Any]:
+def see(card: Card, folder: Path) -> dict[str, Any]:
     checkpoints = [Store().locate(known) for known in (DEMO_CAPTIONER, DEMO_GENERATOR)]
     placement = Placement(torch.device("cuda"))
     blip, sdxl = Blip.load(checkpoints[0], placement), SDXL.load(checkpoints[1], placement)
-    seen: dict[str, Any] = {"short of memory": short_of_memory(card, sdxl)}
-    seen["said"] = blip.caption_batch([CaptionRequest(paint(sdxl, PROMPT))])[0]
-    seen["planted"] = {fault: planted(card, sdxl, fault) for fault in FAULTS}
-    return seen
+    said = blip.caption_batch([CaptionRequest(paint(sdxl, PROMPT))])[0]
+    tiny = tiny_sdxl(folder / "tiny")
+    return {"said": said, "planted": {fault: planted(card, tiny, fault) for fault in FAULTS}}
 
 
 def requests(sdxl: SDXL) -> list[GenerationRequest]:
@@ -51,20 +50,6 @@ def paint(sdxl: SDXL, prompt: str) -> Image.Image:
     outcome = job.outcome
     assert isinstance(outcome, Succeeded), outcome
     return outcome.image
-
-
-def short_of_memory(card: Card, sdxl: SDXL) -> dict[str, Any]:
-    """Four images where a forward of four does not fit, then one where all fits."""
-    engine = Engine(sdxl, max_batch_size=4)
-    request = sdxl.info.request(PROMPT, num_inference_steps=3)
-    jobs = [engine.submit(request) for _ in range(4)]
-    engine.step()
-    before, card.capacity = card.capacity, card.live + ROOM
-    while not all(job.is_finished for job in jobs):
-        engine.step()
-    card.capacity = before
-    statuses = [job.status for job in jobs]
-    return {"statuses": statuses, "limit": engine._forward_limit.samples}
 
 
 def waits(sample: Sample, *rows: torch.Tensor) -> None:

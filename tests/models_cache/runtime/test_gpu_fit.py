@@ -55,7 +55,9 @@ def test_one_alone_needs_nothing_of_the_other(gpu):
 
 def test_a_roomy_gpu_keeps_everything_and_a_small_one_takes_turns(gpu, capsys):
     gpu(20 * 10**9)
-    assert place(Memory.AUTO, [CAPTIONER, GENERATOR], CUDA) == Placement(CUDA, None, 4, torch.float16)
+    assert place(Memory.AUTO, [CAPTIONER, GENERATOR], CUDA) == Placement(
+        CUDA, None, 4, torch.float16
+    )
     assert "Memory: resident. UNet" in capsys.readouterr().err
     gpu(10**8)
     small = place(Memory.AUTO, [CAPTIONER, GENERATOR], CUDA)
@@ -66,7 +68,9 @@ def test_a_roomy_gpu_keeps_everything_and_a_small_one_takes_turns(gpu, capsys):
 
 def test_a_cpu_has_no_choice(capsys):
     assert place(Memory.AUTO, [CAPTIONER, GENERATOR], CPU) == Placement(CPU, None, 8, torch.float32)
-    assert place(Memory.RESIDENT, [CAPTIONER, GENERATOR], CPU) == Placement(CPU, None, 8, torch.float32)
+    assert place(Memory.RESIDENT, [CAPTIONER, GENERATOR], CPU) == Placement(
+        CPU, None, 8, torch.float32
+    )
     with pytest.raises(CannotStart, match="--memory offload is for CUDA devices"):
         place(Memory.OFFLOAD, [CAPTIONER, GENERATOR], CPU)
     assert capsys.readouterr().err == ""
