@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 GUIDANCE_SCALE = 5.0
-SECONDS = 10
+SECONDS = 60  # until a process stops or goes on: nothing is measured
 
 
 @pytest.fixture(scope="module")
