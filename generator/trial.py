@@ -50,12 +50,9 @@ def try_candidate(candidate: Candidate, bench: Bench) -> Verdict:
     """The candidate is on afterwards if it was adopted, and off if not."""
     if problem := bench.problem():
         return Verdict(candidate.name, False, problem)
-    expected = bench.outputs()
     try:
+        expected = bench.outputs()
         candidate.turn_on()
-    except Exception as error:
-        return _failed(candidate, error)
-    try:
         verdict = _compare(candidate, bench, expected)
     except Exception as error:
         verdict = _failed(candidate, error)

@@ -3,11 +3,12 @@
 import json
 import sys
 
-from models_cache import environment
+from models_cache import environment, terminal
 
 environment.prepare()
 
 from generator.fast.order import Order
 
 if __name__ == "__main__":
+    terminal.end_with_parent()
     Order(**json.loads(sys.argv[1])).carry_out()

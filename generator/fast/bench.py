@@ -8,7 +8,7 @@ import torch
 
 from generator.sample import Sample
 from generator.unet_inputs import UNetInputs
-from models_cache.runtime.device import free_bytes
+from models_cache.runtime.device import free_bytes, naming_out_of_memory
 
 # Times what the plain path itself differs between batch sizes: so much is no one's fault.
 ALLOWED = 3
@@ -39,7 +39,7 @@ class UNetBench:
     def outputs(self) -> list[torch.Tensor]:
         """Of the fewest rows."""
         few = self.inputs.first(self.sizes[0])
-        return [few.at(timestep).forward(self.unet) for timestep in self.timesteps]
+        return [self._forward(few.at(timestep)) for timestep in self.timesteps]
 
     def difference(self, expected: Sequence[torch.Tensor], got: Sequence[torch.Tensor]) -> str:
         if not all(bool(each.isfinite().all()) for each in got):
@@ -52,15 +52,19 @@ class UNetBench:
 
     def seconds(self, size: int) -> float:
         inputs = self.inputs.first(size)
-        return timed(self.device, lambda: inputs.forward(self.unet))
+        return timed(self.device, lambda: self._forward(inputs))
 
     def problem(self) -> str:
         free = free_bytes(self.device)
         return "there is no room to try it" if free and free < self.needed_bytes else ""
 
+    def _forward(self, inputs: UNetInputs) -> torch.Tensor:
+        """Raises OutOfMemory."""
+        return naming_out_of_memory(lambda: inputs.forward(self.unet))
+
     def _differences_by_batching(self) -> list[float]:
         """What may differ, by timestep: as much as one sample's numbers do beside others."""
-        many = [self.inputs.at(each).forward(self.unet) for each in self.timesteps]
+        many = [self._forward(self.inputs.at(each)) for each in self.timesteps]
         return [
             max(ALLOWED * _most(few, each[: len(few)]), _rounding(few))
             for few, each in zip(self.outputs(), many, strict=True)

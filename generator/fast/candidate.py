@@ -100,7 +100,7 @@ class Attention(Prepared):
 
 
 class HalfAccumulation(Prepared):
-    """Sums of half-precision products in half precision: twice as fast on GeForce cards.
+    """Sums of half-precision products in half precision, which GeForce cards are made for.
 
     It is a switch of the whole process, so the captioner computes so too.
     """

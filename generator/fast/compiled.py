@@ -1,9 +1,10 @@
 """torch.compile of a module's forward, for one size and any number of rows.
 
 The kernels are written to disk by a process of its own, so that the thread that owns the model
-only reads them, in a tenth of the time.
+only reads them.
 """
 
+import logging
 import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ import torch
 from torch import nn
 
 from generator.fast.candidate import Forward
+
+log = logging.getLogger(__name__)
 
 
 class Compiled(Forward):
@@ -40,10 +43,18 @@ class Compiled(Forward):
 
     def is_prepared(self) -> bool:
         if self._process is None and not self._is_prepared:
-            command = self.ahead()
-            self._process = _start(command) if command else None
+            self._process = self._begin()
         self._is_prepared = self._process is None or self._process.poll() is not None
         return self._is_prepared
+
+    def _begin(self) -> "subprocess.Popen[bytes] | None":
+        """The process that has begun; None if there is none: it is then compiled here."""
+        try:
+            command = self.ahead()
+            return _start(command) if command else None
+        except Exception:  # the engine asks between two images, and must outlive it
+            log.warning("nothing is compiled ahead", exc_info=True)
+            return None
 
     def around(self, before: Callable[..., Any]) -> Callable[..., Any]:
         # Once: it is turned on and off often while it is judged.
@@ -61,7 +72,8 @@ class Compiled(Forward):
 
 def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
     nowhere = subprocess.DEVNULL
-    return subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    # Of its input we hold the other end: it ends with us.
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)
 
 
 def _let_rows_vary(values: Any) -> None:

@@ -103,14 +103,24 @@ class FastPath:
     def _turn_on_again(self, candidates: list[Candidate]) -> None:
         """The request is at fault, not they: the plain path fails at it too."""
         for candidate in candidates:
-            candidate.turn_on()
-        self._on = candidates
+            try:
+                candidate.turn_on()
+            except Exception as error:  # memory may have become short; those before it stay
+                self._tell(
+                    Verdict(candidate.name, False, f"it fails ({first_line(error)}) later on")
+                )
+                self._left.clear()
+                return
+            self._on.append(candidate)
 
     def _try(self, candidate: Candidate, bench: Bench) -> Verdict:
         if why_not := self._history.why_not(candidate.name):
             return Verdict(candidate.name, False, why_not)
         self._history.begin(candidate.name)
-        verdict = try_candidate(candidate, bench)
+        try:
+            verdict = try_candidate(candidate, bench)
+        except Exception as error:  # it could not even be turned off
+            verdict = Verdict(candidate.name, False, f"it fails here ({first_line(error)})")
         self._history.end(verdict)
         if verdict.adopted:
             self._on.append(candidate)

@@ -9,7 +9,7 @@ from generator.trial import FASTER, NO_SLOWER, PAIRS, try_candidate
 
 @dataclass
 class FakeCandidate:
-    """``fault`` raises where it says: "on", "outputs" or "seconds"."""
+    """``fault`` raises where it says: "on", "plain", "outputs", "seconds"."""
 
     name: str = "a faster way"
     result: float = 1.0
@@ -42,8 +42,7 @@ class FakeBench:
     timed: list[tuple[int, bool]] = field(default_factory=list)
 
     def outputs(self):
-        if self.candidate.is_on:
-            self.candidate.raise_in("outputs")
+        self.candidate.raise_in("outputs" if self.candidate.is_on else "plain")
         return [self.candidate.result if self.candidate.is_on else 1.0]
 
     def difference(self, expected, got):
@@ -87,6 +86,7 @@ def test_what_is_equal_and_faster_is_adopted_and_stays_on():
             "it fails here (no such size)",
         ),
         (FakeCandidate(fault=("seconds", RuntimeError("odd"))), "it fails here (odd)"),
+        (FakeCandidate(fault=("plain", MemoryError("2 GB"))), "it finds no room"),
         (FakeCandidate(fault=("outputs", MemoryError("2 GB"))), "it finds no room"),
         (FakeCandidate(fault=("seconds", MemoryError("2 GB"))), "it finds no room"),
     ],

@@ -177,6 +177,15 @@ def test_the_bench_says_if_there_is_no_room(sdxl, samples, bench):
     assert greedy.problem() == "there is no room to try it"
 
 
+def test_a_forward_without_room_is_told_as_that(sdxl, bench, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(sdxl.pipeline.unet, "forward", full)
+    verdict = try_candidate(HalfAccumulation(), bench)
+    assert verdict.why == "it finds no room"
+
+
 def test_an_image_may_differ_by_half_a_level_on_average(sdxl, samples):
     bench = DecodeBench(sdxl.pixels, samples[0])
     [plain] = bench.outputs()

@@ -101,6 +101,15 @@ def test_without_room_for_a_second_network_it_is_prepared_at_once():
     assert asked == ["ahead"]
 
 
+def test_what_cannot_be_begun_is_compiled_here(caplog):
+    def fail():
+        raise OSError("no process can be started")
+
+    candidate = Compiled("Net", Net(), SIZE, fail)
+    assert candidate.is_prepared()
+    assert "no process can be started" in caplog.text
+
+
 PROGRAM = """
 import json
 import sys
@@ -146,11 +155,17 @@ assert counters["inductor"]["fxgraph_cache_miss"] == 0, counters
 def printed(command: list[str], cache: Path) -> str:
     paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     own = {"TORCHINDUCTOR_CACHE_DIR": str(cache), "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, env={**os.environ, **own}, cwd=ROOT, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    with subprocess.Popen(
+        command,
+        env={**os.environ, **own},
+        cwd=ROOT,
+        stdin=subprocess.PIPE,  # it ends with whoever holds the other end
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.wait(600) == 0, process.stderr.read()
+        return process.stdout.read()
 
 
 @pytest.mark.slow

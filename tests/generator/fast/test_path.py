@@ -21,6 +21,9 @@ class Doubles:
     def is_prepared(self):
         return self.is_ready
 
+    def raise_(self):
+        raise RuntimeError("no memory")
+
     def turn_on(self):
         self.network.on.append(self)
 
@@ -175,6 +178,28 @@ def test_a_request_that_the_plain_path_fails_at_too_costs_nothing(network, own):
     network.own = 1.0
     assert path.name == "first"
     assert [each.name for each in network.on] == ["first"]
+
+
+def test_what_cannot_be_turned_on_again_stays_off_and_all_after_it(network):
+    path = path_of(network, *(Doubles(name, network) for name in ("first", "second", "third")))
+    second = network.on[1]
+    network.own = MemoryError("full")
+    second.turn_on = lambda: second.raise_()
+    with pytest.raises(MemoryError):
+        path.call(network)
+    network.own = 1.0
+    assert path.call(network) == 1.0
+    assert path.name == "first"
+    assert [each.name for each in network.on] == ["first"]
+    assert path.verdicts[-1].name == "second"
+
+
+def test_what_cannot_be_turned_off_is_no_end_of_the_engine(network):
+    stuck, first = Doubles("slow", network), Doubles("first", network)
+    stuck.turn_off = lambda: stuck.raise_()
+    path = path_of(network, stuck, first)
+    assert path.verdicts[0].why == "it fails here (no memory)"
+    assert path.name == "first"
 
 
 def test_what_was_not_adopted_is_not_tried_at_the_next_start(network, history):
