@@ -13,6 +13,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 if TYPE_CHECKING:
+    from generator.job import Succeeded
+    from generator.model_info import ModelInfo
     from generator.request import GenerationRequest
 
 # Every character at which some reader would begin a new line, and other invisible ones.
@@ -43,6 +45,17 @@ def png_bytes(
     # drawing took 2/3 and 8 kB instead of 7 (Pillow 13 with zlib-ng).
     image.save(file, "PNG", pnginfo=text, compress_level=1, compress_type=zlib.Z_RLE)
     return file.getvalue()
+
+
+def painted_png(outcome: "Succeeded", request: "GenerationRequest", info: "ModelInfo") -> bytes:
+    """The image of a job that succeeded, with what it was painted from and by."""
+    return png_bytes(
+        outcome.image,
+        request,
+        model=info.name,
+        sampler=info.sampler,
+        fast_path=outcome.fast_path,
+    )
 
 
 def read_parameters(png: bytes) -> dict[str, str]:

@@ -62,22 +62,28 @@ def add_flag(
     parser.add_argument(flag, default=default, **options)
 
 
+def add_word_flag(
+    parser: argparse.ArgumentParser, environ: Mapping[str, str], name: str, first: Word, text: str
+) -> None:
+    """A flag that takes one word of those that ``first``, its default, is one of."""
+    words = type(first)
+    metavar, said = "{" + ",".join(words) + "}", f"{text} (%(default)s)"
+    add_flag(parser, environ, name, first.value, type=_one_of(words), metavar=metavar, help=said)
+
+
 def add_model_flags(
     parser: argparse.ArgumentParser,
     environ: Mapping[str, str],
     families: Iterable[Family] = tuple(Family),
 ) -> None:
     """Adds the flags that choose models, one of them for each family, and where they go."""
-    add_flag(
+    add_word_flag(
         parser,
         environ,
         "models",
-        Models.AUTO.value,
-        type=one_of(Models),
-        metavar="{" + ",".join(Models) + "}",
-        help="full: BLIP-large and SDXL-base, fetched if they are missing; demo: the small"
-        " embedded ones; auto: full if there is a CUDA device and the weights are at hand, demo"
-        " otherwise (%(default)s)",
+        Models.AUTO,
+        "full: BLIP-large and SDXL-base, fetched if they are missing; demo: the small embedded"
+        " ones; auto: full if there is a CUDA device and the weights are at hand, demo otherwise",
     )
     for family in families:
         add_flag(
@@ -95,29 +101,25 @@ def add_model_flags(
         "auto",
         help="cpu, cuda, cuda:1; auto takes CUDA if there is one (%(default)s)",
     )
-    add_flag(
+    add_word_flag(
         parser,
         environ,
         "memory",
-        Memory.AUTO.value,
-        type=one_of(Memory),
-        metavar="{" + ",".join(Memory) + "}",
-        help="resident: all weights stay on the GPU; offload: text encoders and captioner come in"
-        " when they are needed; auto: resident if that fits (%(default)s)",
+        Memory.AUTO,
+        "resident: all weights stay on the GPU; offload: text encoders and captioner come in when"
+        " they are needed; auto: resident if that fits",
     )
-    add_flag(
+    add_word_flag(
         parser,
         environ,
         "dtype",
-        Precision.AUTO.value,
-        type=one_of(Precision),
-        metavar="{" + ",".join(Precision) + "}",
-        help="the weights' number format; auto: fp16 on CUDA, on a CPU fp32, or bf16 for the full"
-        " models if it computes in that (%(default)s)",
+        Precision.AUTO,
+        "the weights' number format; auto: fp16 on CUDA, on a CPU fp32, or bf16 for the full models"
+        " if it computes in that",
     )
 
 
-def one_of(words: type[Word]) -> Callable[[str], Word]:
+def _one_of(words: type[Word]) -> Callable[[str], Word]:
     def parse(text: str) -> Word:
         # argparse checks ``choices`` of flags alone; a default from the environment comes here too.
         if text not in set(words):

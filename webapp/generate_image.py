@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from generator.job import Failed, Job, Outcome, Succeeded
 from generator.model_info import ModelInfo
-from generator.png import png_bytes
+from generator.png import painted_png
 from generator.request import GenerationRequest, InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
 from webapp.client import client
@@ -49,13 +49,7 @@ def parse_generate_image(fields: Mapping[str, str], info: ModelInfo) -> Generati
 def format_generate_image(
     generation: GenerationRequest, outcome: Succeeded, info: ModelInfo
 ) -> Response:
-    png = png_bytes(
-        outcome.image,
-        generation,
-        model=info.name,
-        sampler=info.sampler,
-        fast_path=outcome.fast_path,
-    )
+    png = painted_png(outcome, generation, info)
     response = jsonify(
         image=base64.b64encode(png).decode("ascii"),
         prompt=generation.prompt,

@@ -8,7 +8,7 @@ from PIL import Image
 from werkzeug.exceptions import Conflict, NotFound
 
 from generator.job import Succeeded
-from generator.png import png_bytes
+from generator.png import painted_png
 from webapp.services import services
 
 bp = Blueprint("pictures", __name__, url_prefix="/jobs")
@@ -30,14 +30,7 @@ def image(job_id: str) -> Response:
     outcome, generation = job.outcome, job.request
     if not isinstance(outcome, Succeeded) or generation is None:
         raise Conflict(f"This job is {job.status}: it has no image.")
-    info = services().generator.info
-    png = png_bytes(
-        outcome.image,
-        generation,
-        model=info.name,
-        sampler=info.sampler,
-        fast_path=outcome.fast_path,
-    )
+    png = painted_png(outcome, generation, services().generator.info)
     response = _picture(png, "image/png")
     name = file_name(generation.prompt, generation.seed)
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'

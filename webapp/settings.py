@@ -14,7 +14,7 @@ from models_cache.flags import (
     Precision,
     add_flag,
     add_model_flags,
-    one_of,
+    add_word_flag,
 )
 from webapp.hosts import host_name, is_loopback
 from webapp.limits import Limits
@@ -100,16 +100,11 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         " scripts/serve --with EXTRA,... installs requirements-EXTRA.txt first.",
     )
     add_model_flags(parser, environ)
-    add_flag(
-        parser,
-        environ,
-        "fast_path",
-        FastPath.AUTO.value,
-        type=one_of(FastPath),
-        metavar="{" + ",".join(FastPath) + "}",
-        help="auto: on CUDA, tries while nothing is asked for what may make the painter faster,"
-        " and keeps what is as right and faster; off: tries nothing (%(default)s)",
+    fast = (
+        "auto: on CUDA, tries while nothing is asked for what may make the painter faster, and"
+        " keeps what is as right and faster; off: tries nothing"
     )
+    add_word_flag(parser, environ, "fast_path", FastPath.AUTO, fast)
     flags: dict[str, tuple[Callable[[str], object], str]] = {
         "host": (str, "the address to listen on; one that others can reach needs a key file"),
         "port": (read_port, "the page's port"),
@@ -143,15 +138,8 @@ def _add_access_flags(parser: argparse.ArgumentParser, environ: Mapping[str, str
 
 
 def _add_log_flags(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
-    add_flag(
-        parser,
-        environ,
-        "log_format",
-        LogFormat.TEXT.value,
-        type=one_of(LogFormat),
-        metavar="{" + ",".join(LogFormat) + "}",
-        help="lines for people, or a JSON object a line for programs (%(default)s)",
-    )
+    lines = "lines for people, or a JSON object a line for programs"
+    add_word_flag(parser, environ, "log_format", LogFormat.TEXT, lines)
     text = "writes into the log what is painted: without it, the log knows no prompts"
     add_flag(
         parser,

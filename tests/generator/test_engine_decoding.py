@@ -1,21 +1,9 @@
 """What finishes together is decoded together, a few at a time, and nobody pays for a neighbour."""
 
-import pytest
-from fakes import FakeSDXL
 from painting_engine import ask, assert_succeeded, finish
 
-from generator.engine import MODEL_FAILED, NO_ROOM, Engine
+from generator.engine import MODEL_FAILED, NO_ROOM
 from generator.job import Cancelled, Failed
-
-
-@pytest.fixture
-def model():
-    return FakeSDXL()
-
-
-@pytest.fixture
-def engine(model):
-    return Engine(model)
 
 
 def submit(engine, prompts, steps=2, **parameters):

@@ -4,7 +4,7 @@ import base64
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from door_keys import ANNA, BERT, door_keys
+from door_keys import ANNA, BERT, Clock, door_keys
 
 from webapp.invitations import MAX_AGE_SECONDS, Invitations, make
 from webapp.keys import Keys
@@ -13,16 +13,9 @@ from webapp.signatures import Signer
 HOUR = 3600.0
 
 
-class Clock:
-    now = 1_800_000_000.5
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_800_000_000.5)
 
 
 @pytest.fixture

@@ -3,20 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from door_keys import Clock
 
 from webapp.tries import MOST_ADDRESSES, MOST_WRONG, WAIT_SECONDS, TooManyTries, Tries
 
 
-class Clock:
-    now = 5000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(5000.0)
 
 
 @pytest.fixture
