@@ -5,6 +5,7 @@ import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.client import HTTPResponse
 
@@ -108,11 +109,21 @@ def test_who_asks_for_json_gets_it_at_every_address(port):
     assert "Content-Length is invalid" in json.loads(response.text)["error"]
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
+    """The one line of the log, which comes after the last byte of the answer."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        if records := [each for each in caplog.records if each.name == "webapp.logs"]:
+            [record] = records
+            return record
+        time.sleep(0.01)
+    raise AssertionError("nothing was logged")
+
+
 def test_it_is_named_and_logged_as_every_request_is(port, caplog):
     caplog.set_level(logging.INFO, "webapp")
     refused = answer(port, f"GET /secret-address?prompt={LONG}", "X: y")
-    [record] = [each for each in caplog.records if each.name == "webapp.logs"]
-    told = record.fields
+    told = logged(caplog).fields
     assert told["request_id"] == refused.headers[REQUEST_ID]
     assert (told["method"], told["route"], told["status"]) == ("OTHER", "unknown", 431)
     assert (told["bytes"], told["client"]) == (int(refused.headers["Content-Length"]), "127.0.0.1")
