@@ -17,7 +17,7 @@ class ModelInfo:
     """Sizes are pixels. ``sampler`` is the name that image tools know the scheduler by.
 
     ``most_steps`` is the largest ``num_inference_steps`` that the scheduler can take. A checkpoint
-    that is ``square_only`` has learnt no other shape; it can be asked for one all the same.
+    that names its ``learnt_sizes`` paints others badly; it may be asked for them all the same.
     """
 
     name: str
@@ -29,13 +29,13 @@ class ModelInfo:
     num_inference_steps: int
     guidance_scale: float
     most_steps: int = MAX_STEPS
-    square_only: bool = False
+    learnt_sizes: tuple[Size, ...] = ()
 
     @property
     def sizes(self) -> tuple[Size, ...]:
         """The sizes to offer, from the tallest to the widest: those that it paints best."""
-        if self.square_only:
-            return (Size(self.default_size, self.default_size),)
+        if self.learnt_sizes:
+            return self.learnt_sizes
         sizes = sizes_at(self.default_size, self.size_multiple)
         allowed = range(self.smallest_size, self.largest_size + 1)
         return tuple(size for size in sizes if size.width in allowed and size.height in allowed)
@@ -45,10 +45,7 @@ class ModelInfo:
         return nearest(self.sizes, width, height)
 
     def size_of_shape(self, shape: object) -> Size:
-        """The size for a word, "square", "tall" or "wide". Raises InvalidRequest for another.
-
-        A checkpoint that is ``square_only`` has its one size for each of them.
-        """
+        """The size for a word, "square", "tall" or "wide". Raises InvalidRequest for another."""
         if not isinstance(shape, str) or shape not in SHAPES:
             raise InvalidRequest("shape", "must be square, tall or wide.")
         return self.nearest_size(*SHAPES[shape])

@@ -12,6 +12,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 from generator.model_info import ModelInfo
 from generator.sampler_names import sampler_name
 from generator.schedulers import make_scheduler, most_steps
+from generator.shapes import Size
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import vae_dtype
 from models_cache.runtime.gpu_fit import Placement, read_geometry
@@ -69,7 +70,7 @@ def read_model_info(checkpoint: LocalCheckpoint) -> ModelInfo:
         num_inference_steps=min(known.num_inference_steps, steps),
         guidance_scale=known.guidance_scale,
         most_steps=steps,
-        square_only=known.square_only,
+        learnt_sizes=tuple(Size(*size) for size in known.sizes),
     )
 
 

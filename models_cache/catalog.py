@@ -34,7 +34,8 @@ class Checkpoint:
     relative ``folder`` is inside models_cache. ``files`` are exactly those that are needed, if
     that is known. ``gpu_bytes`` is what its weights take there in half precision.
     ``num_inference_steps`` and ``guidance_scale`` are for requests that do not say, and
-    ``square_only`` is true if it paints other shapes badly; they mean nothing for a captioner.
+    ``sizes`` are the widths and heights in pixels that it has learnt, from the tallest to the
+    widest, if it paints others badly; they mean nothing for a captioner.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Checkpoint:
     is_demo: bool = False
     num_inference_steps: int = 30
     guidance_scale: float = 5.0
-    square_only: bool = False
+    sizes: tuple[tuple[int, int], ...] = ()
 
     @property
     def size_bytes(self) -> int | None:
@@ -98,7 +99,7 @@ DEMO_GENERATOR = Checkpoint(
     is_demo=True,
     num_inference_steps=14,
     guidance_scale=2.0,
-    square_only=True,  # in other shapes it paints a house twice
+    sizes=((128, 128),),
 )
 
 FULL = (BLIP_LARGE, SDXL_BASE)

@@ -39,7 +39,7 @@ PHOTO_INFO = replace(
     smallest_size=512,
     largest_size=2048,
     size_multiple=64,
-    square_only=False,
+    learnt_sizes=(),
 )
 # A full-size landscape, and what its lookalike has.
 LANDSCAPE = (1216, 832)

@@ -9,6 +9,7 @@ from PIL import Image
 from captioner.request import Caption, CaptionRequest
 from generator.model_info import ModelInfo
 from generator.request import GenerationRequest
+from generator.shapes import Size
 
 FAKE_INFO = ModelInfo(
     name="fake",
@@ -19,7 +20,7 @@ FAKE_INFO = ModelInfo(
     size_multiple=8,
     num_inference_steps=4,
     guidance_scale=5.0,
-    square_only=True,
+    learnt_sizes=(Size(64, 64),),
 )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # it knows the web, which need not be installed to measure ca
 
 PLAIN = "plain generate, one call"
 APART = "engine, submitted apart"
-PICTURE_SIZE = 512
+PICTURE_SIZE = (512, 512)
 AT_ONCE = 8
 
 

@@ -89,7 +89,7 @@ def _draw(setting: str, weather: str, horizon: float, side: int) -> np.ndarray:
     """Several drawings (drawing, 3, y, x)."""
     drawings = []
     for seed in range(DRAWINGS):
-        canvas = Canvas(side)
+        canvas = Canvas(side, side)
         draw_setting(canvas, setting, weather, horizon, Random(seed))
         drawings.append(np.asarray(canvas.finished(), np.float32).transpose(2, 0, 1))
     return np.stack(drawings)

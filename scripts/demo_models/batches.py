@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from scripts.demo_models.drawing import draw_scene
+from scripts.demo_models.drawing import SQUARE, draw_scene
 from scripts.demo_models.scenes import sample_scene
 
 IMAGE_SIZE = 128
+SHAPES = {"wide": (152, 104), "tall": (104, 152)}  # 3:2 and 2:3, as near as multiples of 8 come
 SCENES = 65_536
 NOWHERE_SCENES = 32_768
+SHAPED_SCENES = 8192  # in each shape
 CHUNK = 512
 
 Pixels = NDArray[np.uint8]
@@ -32,7 +34,7 @@ def pixels(images: Iterable[Image.Image] | Pixels) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class DrawnScenes:
-    """``images`` is (N, size, size, 3), mapped from a file; ``captions`` holds N."""
+    """``images`` is (N, height, width, 3), mapped from a file; ``captions`` holds N."""
 
     images: Pixels
     captions: list[str]
@@ -48,20 +50,26 @@ class DrawnScenes:
 
 def drawn_scenes(folder: Path) -> DrawnScenes:
     """Training scenes with their captions."""
-    return _cached(folder / "scenes", SCENES, nowhere=False)
+    return _cached(folder / "scenes", SCENES)
 
 
 def nowhere_scenes(folder: Path) -> DrawnScenes:
     """Training scenes without their settings, and what is left of their captions."""
-    return _cached(folder / "nowhere", NOWHERE_SCENES, nowhere=True)
+    return _cached(folder / "nowhere", NOWHERE_SCENES)
 
 
-def _cached(folder: Path, count: int, nowhere: bool) -> DrawnScenes:
+def shaped_scenes(folder: Path, shape: str) -> DrawnScenes:
+    """Training scenes in one of SHAPES, with their captions."""
+    return _cached(folder / shape, SHAPED_SCENES)
+
+
+def _cached(folder: Path, count: int) -> DrawnScenes:
+    """The scenes that a folder is named after, drawn there if they are not yet."""
     captions_file, images_file = folder / "captions.json", folder / "images.npy"
     if not captions_file.exists():
         folder.mkdir(parents=True, exist_ok=True)
         partial = images_file.with_suffix(".part")
-        captions = _draw_all(partial, count, nowhere)
+        captions = _draw_all(partial, count)
         # Never over the old file: a run that reads it goes on.
         partial.replace(images_file)
         captions_file.write_text(json.dumps(captions), encoding="utf-8")
@@ -69,25 +77,28 @@ def _cached(folder: Path, count: int, nowhere: bool) -> DrawnScenes:
     return DrawnScenes(np.load(images_file, mmap_mode="r"), captions)
 
 
-def _draw_all(file: Path, count: int, nowhere: bool) -> list[str]:
-    shape = (count, IMAGE_SIZE, IMAGE_SIZE, 3)
-    images = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+def _draw_all(file: Path, count: int) -> list[str]:
+    name = file.parent.name
+    width, height = SHAPES.get(name, SQUARE)
+    images = np.lib.format.open_memmap(
+        file, mode="w+", dtype=np.uint8, shape=(count, height, width, 3)
+    )
     captions: list[str] = []
     chunks = range(count // CHUNK)
     with ProcessPoolExecutor() as pool:
-        drawn = pool.map(_draw_chunk, chunks, [nowhere] * len(chunks))
-        for part, part_captions in tqdm(drawn, f"drawing {file.parent.name}", len(chunks)):
+        drawn = pool.map(_draw_chunk, chunks, [name] * len(chunks))
+        for part, part_captions in tqdm(drawn, f"drawing {name}", len(chunks)):
             images[len(captions) : len(captions) + CHUNK] = part
             captions += part_captions
     images.flush()
     return captions
 
 
-def _draw_chunk(chunk: int, nowhere: bool) -> tuple[Pixels, list[str]]:
+def _draw_chunk(chunk: int, name: str) -> tuple[Pixels, list[str]]:
     """Seeds by the chunk's number and kind: any number of processes draws the same scenes."""
-    rng = Random(f"{'nowhere' if nowhere else 'scenes'} {chunk}")
+    rng, size, nowhere = Random(f"{name} {chunk}"), SHAPES.get(name, SQUARE), name == "nowhere"
     scenes = [sample_scene(rng) for _ in range(CHUNK)]
-    images = [np.asarray(draw_scene(scene, rng, IMAGE_SIZE, nowhere)) for scene in scenes]
+    images = [np.asarray(draw_scene(scene, rng, size, nowhere)) for scene in scenes]
     return np.stack(images), [
         scene.things_caption if nowhere else scene.caption for scene in scenes
     ]

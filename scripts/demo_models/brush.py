@@ -6,6 +6,7 @@ Each kind of brush has units of its own; pixels are known here alone.
 
 from dataclasses import dataclass
 from functools import cache
+from random import Random
 
 from PIL import Image, ImageChops, ImageDraw
 
@@ -88,19 +89,34 @@ class Brush:
 
 
 class Canvas(Brush):
-    """The whole picture in units of its side: 0 is left or top, 1 is right or bottom."""
+    """The whole picture in units of its middle square: 0 is left or top, 1 is right or bottom.
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        side = size * OVERSAMPLING
-        super().__init__(Image.new("RGB", (side, side)), side, 0.01)
+    ``left`` and ``top`` are where the picture itself begins, ``right`` and ``bottom`` where it
+    ends: below 0 and above 1 if it is no square.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.size = width, height
+        side = min(width, height)
+        self.left, self.top = (1 - width / side) / 2, (1 - height / side) / 2
+        self.right, self.bottom = 1 - self.left, 1 - self.top
+        image = Image.new("RGB", (width * OVERSAMPLING, height * OVERSAMPLING))
+        super().__init__(image, side * OVERSAMPLING, 0.01)
 
     def at(self, x: float, y: float) -> Point:
-        return x * self.unit, y * self.unit
+        return (x - self.left) * self.unit, (y - self.top) * self.unit
+
+    def somewhere(self, rng: Random) -> float:
+        """An x at random, from the left to the right."""
+        return rng.uniform(self.left, self.right)
+
+    def somehow_high(self, rng: Random) -> float:
+        """A y at random, from the top to the bottom."""
+        return rng.uniform(self.top, self.bottom)
 
     def gradient(self, top: float, bottom: float, first: Colour, last: Colour) -> None:
         """Draws a band of sky, sea or ground across the whole picture."""
-        start, stop = round(top * self.unit), round(bottom * self.unit)
+        start, stop = (round(self.at(0, edge)[1]) for edge in (top, bottom))
         rows = max(1, stop - start)
         column = Image.new("RGB", (1, rows))
         column.putdata([mix(first, last, row / max(1, rows - 1)) for row in range(rows)])
@@ -119,7 +135,7 @@ class Canvas(Brush):
             self.image.paste((16, 16, 40), box, mask)
 
     def finished(self) -> Image.Image:
-        return self.image.resize((self.size, self.size), Image.Resampling.BOX)
+        return self.image.resize(self.size, Image.Resampling.BOX)
 
 
 class Box(Brush):

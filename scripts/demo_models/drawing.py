@@ -12,6 +12,8 @@ from scripts.demo_models.settings import draw_nowhere, draw_setting
 
 Range = tuple[float, float]
 
+SQUARE = (128, 128)
+
 # By the number of columns, in shares of the picture's side: the middles of columns, how far each
 # may stray, and the spans of things by the word for their size.
 MIDDLES = {1: (0.5,), 2: (0.27, 0.73), 3: (0.18, 0.5, 0.82)}
@@ -35,12 +37,16 @@ class Placed:
     span: float
 
 
-def draw_scene(scene: Scene, rng: Random, size: int = 128, nowhere: bool = False) -> Image.Image:
-    """The scene, RGB, ``size`` pixels wide and high; ``rng`` chooses places and sizes.
+def draw_scene(
+    scene: Scene, rng: Random, size: tuple[int, int] = SQUARE, nowhere: bool = False
+) -> Image.Image:
+    """The scene, RGB, with a width and height in pixels; ``rng`` chooses places and sizes.
+
+    Things stand in the middle square, where they would stand in a square picture.
 
     ``nowhere`` puts its things before a backdrop of any two colours instead of the setting.
     """
-    canvas = Canvas(size)
+    canvas = Canvas(*size)
     horizon = 0.56 + rng.uniform(-0.03, 0.03)
     if nowhere:
         draw_nowhere(canvas, horizon, rng)

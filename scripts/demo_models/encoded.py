@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL
 from tqdm import tqdm
 
-from scripts.demo_models.batches import DrawnScenes, Pixels, drawn_scenes, pixels
+from scripts.demo_models.batches import DrawnScenes, Pixels, drawn_scenes, pixels, shaped_scenes
 from scripts.demo_models.run import autocast
 
 ENCODED = 32_768  # of the training scenes: encoding more takes longer than it is worth
@@ -19,7 +19,7 @@ class EncodedScenes:
     """Training scenes as the autoencoder's latents: drawn and encoded once, sampled every time."""
 
     def __init__(self, moments: torch.Tensor, scenes: DrawnScenes, scaling_factor: float) -> None:
-        self.moments = moments  # (N, 8, 16, 16): mean and log variance
+        self.moments = moments  # (N, 8, height, width): mean and log variance
         self.scenes = scenes
         self.scaling_factor = scaling_factor
         self.cum_weights: list[float] = []  # none: each scene is as likely as another
@@ -30,8 +30,12 @@ class EncodedScenes:
         self.cum_weights = list(accumulate(1.0 + is_hard(caption) for caption in captions))
 
     @classmethod
-    def cached(cls, folder: Path, vae: AutoencoderKL, device: torch.device) -> "EncodedScenes":
-        scenes, file = drawn_scenes(folder), folder / "latents.pt"
+    def cached(
+        cls, folder: Path, vae: AutoencoderKL, device: torch.device, shape: str = ""
+    ) -> "EncodedScenes":
+        """Square scenes, or those in one of SHAPES; encoded in ``folder`` if they are not yet."""
+        scenes = shaped_scenes(folder, shape) if shape else drawn_scenes(folder)
+        file = folder / f"latents{shape and '-'}{shape}.pt"
         if not file.exists():
             partial = file.with_suffix(".part")
             torch.save(_encode(scenes.images[:ENCODED], vae.to(device), device), partial)

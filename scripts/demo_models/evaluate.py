@@ -5,7 +5,7 @@ the models' cards.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -22,14 +22,14 @@ from captioner.images import open_image
 from generator.engine import Engine
 from generator.job import Succeeded
 from generator.sdxl import SDXL
+from generator.shapes import Size
 from models_cache.catalog import DEMO_CAPTIONER, DEMO_GENERATOR
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import pick_device
 from models_cache.runtime.gpu_fit import Placement
 from models_cache.store import Store
 from scripts.demo_models import model_cards, sharpness
-from scripts.demo_models.batches import IMAGE_SIZE
-from scripts.demo_models.drawing import draw_scene
+from scripts.demo_models.drawing import SQUARE, draw_scene
 from scripts.demo_models.familiarity import round_trips
 from scripts.demo_models.judges import BATCH, ByCaptioner, ByPixels, Judge, caption_all
 from scripts.demo_models.scenes import Scene, sample_scene
@@ -49,19 +49,24 @@ def held_out_scenes(count: int, seed: int) -> list[Scene]:
 
 def draw_all(scenes: Sequence[Scene], seed: int = 0) -> list[Image.Image]:
     rng = Random(f"drawing {seed}")
-    return [draw_scene(scene, rng, IMAGE_SIZE) for scene in scenes]
+    return [draw_scene(scene, rng) for scene in scenes]
 
 
-def paint_all(sdxl: SDXL, prompts: Sequence[str], seed: int = 0) -> list[Image.Image]:
+def paint_all(
+    sdxl: SDXL, prompts: Sequence[str], seed: int = 0, size: Size | None = None
+) -> list[Image.Image]:
     """One image a prompt, in order, through the engine; seeds count up from ``seed``."""
-    return list(tqdm(_painted(sdxl, prompts, seed), "painting", len(prompts), leave=False))
+    painted = _painted(sdxl, prompts, seed, size._asdict() if size else {})
+    return list(tqdm(painted, "painting", len(prompts), leave=False))
 
 
-def _painted(sdxl: SDXL, prompts: Sequence[str], seed: int) -> Iterator[Image.Image]:
+def _painted(
+    sdxl: SDXL, prompts: Sequence[str], seed: int, size: Mapping[str, int]
+) -> Iterator[Image.Image]:
     count = len(prompts)
     engine = Engine(sdxl, max_batch_size=BATCH, max_jobs=count, max_client_jobs=count)
     jobs = [
-        engine.submit(sdxl.info.request(prompt, seed=seed + place))
+        engine.submit(sdxl.info.request(prompt, seed=seed + place, **size))
         for place, prompt in enumerate(prompts)
     ]
     for job in jobs:
@@ -112,12 +117,37 @@ def _figures(blip: Blip, sdxl: SDXL, options: argparse.Namespace) -> Iterator[Fi
         yield f"images of captions, by the {judge.name}", shown(asked, seen)
         for what, part in table(asked, seen):
             yield f"images of captions, by the {judge.name}: {what}", part
+    yield from _shaped_figures(judges, sdxl, asked[: len(asked) // 3], options.seed)
     round_trip = judge_round_trip(blip, sdxl, drawings[: options.images], options.seed)
     yield "picture, caption, picture, caption: the same words", round_trip
     drawn = drawings[: options.images]
     given_back = round_trips(sdxl.pipeline.vae, drawn)
     yield "sharpness given back by the autoencoder", f"{sharpness.beside(given_back, drawn):.2f}"
     yield "sharpness of painted images", f"{sharpness.beside(images, drawn):.2f}"
+
+
+def _shaped_figures(
+    judges: Sequence[Judge], sdxl: SDXL, asked: Sequence[Scene], seed: int
+) -> Iterator[Figure]:
+    for size in sdxl.info.sizes:
+        if size.width != size.height:
+            middles = paint_middles(sdxl, asked, size, seed)
+            for judge in judges:
+                what = f"{size.width} x {size.height} images of captions, by the {judge.name}"
+                yield what, shown(asked, judge.read(middles))
+
+
+def paint_middles(
+    sdxl: SDXL, scenes: Sequence[Scene], size: Size, seed: int = 0
+) -> list[Image.Image]:
+    """The middle squares of images in another shape, where all things stand, for the judges."""
+    images = paint_all(sdxl, [scene.caption for scene in scenes], seed, size)
+    side = min(size)
+    box = ((size.width - side) / 2, (size.height - side) / 2)
+    return [
+        image.resize(SQUARE, Image.Resampling.BICUBIC, (*box, box[0] + side, box[1] + side))
+        for image in images
+    ]
 
 
 def photos(folder: Path) -> list[Image.Image]:

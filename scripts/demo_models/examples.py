@@ -11,7 +11,7 @@ from scripts.demo_models.drawing import draw_scene
 from scripts.demo_models.scenes import parse_caption
 
 FOLDER = Path(__file__).parents[2] / "webapp" / "static" / "examples"
-SIZE = 256
+SIZE = (256, 256)
 CAPTIONS = (
     "a red house by the sea",
     "an orange tree left of a white cat at night",

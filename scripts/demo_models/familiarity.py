@@ -37,12 +37,14 @@ def fit(blip: Blip, vae: AutoencoderKL, folder: Path) -> None:
 def _pictures(vae: AutoencoderKL, seed: str, count: int) -> list[Image.Image]:
     rng = Random(seed)
     painted = round(PAINTED * count)
-    drawn = [
-        _sent(draw_scene(sample_scene(rng), rng, rng.choice(SIZES)), rng)
-        for _ in tqdm(range(count - painted), f"drawing {seed} scenes")
-    ]
-    originals = [draw_scene(sample_scene(rng), rng, IMAGE_SIZE) for _ in range(painted)]
+    drawn = [_drawn(rng) for _ in tqdm(range(count - painted), f"drawing {seed} scenes")]
+    originals = [draw_scene(sample_scene(rng), rng) for _ in range(painted)]
     return drawn + round_trips(vae, originals)
+
+
+def _drawn(rng: Random) -> Image.Image:
+    scene, side = sample_scene(rng), rng.choice(SIZES)
+    return _sent(draw_scene(scene, rng, (side, side)), rng)
 
 
 def _sent(image: Image.Image, rng: Random) -> Image.Image:

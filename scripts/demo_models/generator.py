@@ -3,6 +3,7 @@
 The UNet predicts v (Salimans and Ho 2022, equation 10 of appendix D) under SDXL's noise schedule.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -18,7 +19,7 @@ from diffusers import (
 from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from scripts.demo_models.batches import IMAGE_SIZE
+from scripts.demo_models.batches import IMAGE_SIZE, SHAPES
 from scripts.demo_models.encoded import EncodedScenes
 from scripts.demo_models.prompts import as_typed, is_hard
 from scripts.demo_models.run import Run
@@ -100,19 +101,19 @@ class Denoiser(nn.Module):
 
 @dataclass(frozen=True)
 class DenoisingLoss:
-    """The error of v, on scenes and their captions.
+    """The error of v, on scenes and their captions; each batch is of one shape.
 
     ``forgetful`` is the share of prompts that lose a colour, and of pooled embeddings that are
     left out: what a thing is must then come from its own word.
     """
 
-    scenes: EncodedScenes
+    scenes: Sequence[EncodedScenes]
     device: torch.device
     noising: DDPMScheduler
     forgetful: float = 0.0
 
     def __call__(self, model: nn.Module, rng: Random) -> torch.Tensor:
-        latents, prompts = self.scenes.batch(rng, BATCH)
+        latents, prompts = rng.choice(self.scenes).batch(rng, BATCH)
         timesteps = _timesteps(self.noising.config.num_train_timesteps).to(self.device)
         noise = torch.randn_like(latents)
         typed = [as_typed(prompt, rng, self.forgetful) for prompt in prompts]
@@ -125,7 +126,7 @@ class DenoisingLoss:
             prompt_embeds.masked_fill(unconditional[:, None, None], 0),
             added_cond_kwargs={
                 "text_embeds": pooled_prompt_embeds.masked_fill(unpooled[:, None], 0),
-                "time_ids": _time_ids(rng, BATCH).to(self.device),
+                "time_ids": _time_ids(rng, latents).to(self.device),
             },
         ).sample
         velocity = self.noising.get_velocity(latents, noise, timesteps)
@@ -135,7 +136,8 @@ class DenoisingLoss:
 def run(folder: Path, device: torch.device, vae: AutoencoderKL, steps: int = STEPS) -> Run:
     torch.manual_seed(0)
     denoiser = Denoiser(folder / "generator")
-    loss = _loss(folder, device, vae, forgetful=0.0)
+    scenes = EncodedScenes.cached(folder, vae, device)
+    loss = DenoisingLoss([scenes], device, DDPMScheduler(**NOISE_SCHEDULE))
     return Run("generator", denoiser, loss, BATCH, steps, 8e-4, folder, device, average_decay=0.999)
 
 
@@ -146,17 +148,17 @@ def finish_run(
     denoiser: nn.Module,
     steps: int = FINISH_STEPS,
 ) -> Run:
-    """A run that trains a finished generator further, on harder scenes and shorter prompts."""
-    loss = _loss(folder, device, vae, forgetful=0.2)
-    loss.scenes.prefer(is_hard)
+    """Trains a finished generator further: harder scenes, shorter prompts, and other shapes.
+
+    Two batches in three are square, one is wide or tall.
+    """
+    square = EncodedScenes.cached(folder, vae, device)
+    shaped = [EncodedScenes.cached(folder, vae, device, shape) for shape in SHAPES]
+    scenes = [square] * (2 * len(shaped)) + shaped
+    for one in (square, *shaped):
+        one.prefer(is_hard)
+    loss = DenoisingLoss(scenes, device, DDPMScheduler(**NOISE_SCHEDULE), forgetful=0.2)
     return Run("finish", denoiser, loss, BATCH, steps, 5e-4, folder, device, average_decay=0.999)
-
-
-def _loss(
-    folder: Path, device: torch.device, vae: AutoencoderKL, forgetful: float
-) -> DenoisingLoss:
-    scenes = EncodedScenes.cached(folder, vae, device)
-    return DenoisingLoss(scenes, device, DDPMScheduler(**NOISE_SCHEDULE), forgetful)
 
 
 def _timesteps(count: int) -> torch.Tensor:
@@ -169,13 +171,20 @@ def _timesteps(count: int) -> torch.Tensor:
     return (share * count).long()
 
 
-def _time_ids(rng: Random, count: int) -> torch.Tensor:
-    """Time ids (count, 6): mostly the true size; sometimes another, so that it can be asked for."""
-    sizes = [
-        IMAGE_SIZE if rng.random() < 0.8 else rng.randrange(IMAGE_SIZE, 2 * IMAGE_SIZE + 1, 8)
-        for _ in range(count)
-    ]
-    return torch.tensor([[size, size, 0, 0, size, size] for size in sizes], dtype=torch.float32)
+def _time_ids(rng: Random, latents: torch.Tensor) -> torch.Tensor:
+    """Time ids (N, 6): mostly the true size, now and then a larger one, to be asked for too."""
+    true = 8 * latents.shape[2], 8 * latents.shape[3]
+    rows = []
+    for _ in latents:
+        size = true if rng.random() < 0.8 else _larger(true, rng)
+        rows.append([*size, 0, 0, *size])
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def _larger(size: tuple[int, int], rng: Random) -> list[int]:
+    """The sides, up to twice as long, in the same proportions."""
+    scale = rng.randrange(IMAGE_SIZE, 2 * IMAGE_SIZE + 1, 8) / IMAGE_SIZE
+    return [round(side * scale) for side in size]
 
 
 def save(denoiser: nn.Module, vae: AutoencoderKL, folder: Path) -> None:

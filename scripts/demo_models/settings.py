@@ -31,7 +31,7 @@ RAINBOW: tuple[Colour, ...] = (
 
 def draw_setting(canvas: Canvas, setting: str, weather: str, horizon: float, rng: Random) -> None:
     """Fills the canvas: sky above ``horizon`` (0 to 1 from the top), ground below."""
-    canvas.gradient(0, horizon, *WEATHER_SKIES.get(weather, SKIES[setting]))
+    canvas.gradient(canvas.top, horizon, *WEATHER_SKIES.get(weather, SKIES[setting]))
     if weather == "at sunset":
         _sun(canvas, horizon, rng)
     if weather == "under a rainbow":
@@ -43,7 +43,7 @@ def draw_setting(canvas: Canvas, setting: str, weather: str, horizon: float, rng
 
 def draw_nowhere(canvas: Canvas, horizon: float, rng: Random) -> None:
     """Draws any two colours, as a backdrop that tells nothing."""
-    for top, bottom in ((0.0, horizon), (horizon, 1.0)):
+    for top, bottom in ((canvas.top, horizon), (horizon, canvas.bottom)):
         red, green, blue = (rng.randrange(256) for _ in range(3))
         canvas.gradient(
             top, bottom, (red, green, blue), mix((red, green, blue), (128, 128, 128), 0.3)
@@ -67,14 +67,14 @@ def _rainbow(canvas: Canvas, horizon: float) -> None:
 
 def _rain(canvas: Canvas, rng: Random) -> None:
     for _ in range(26):
-        x, y = rng.uniform(0, 1.05), rng.random()
+        x, y = rng.uniform(canvas.left, canvas.right + 0.05), canvas.somehow_high(rng)
         canvas.line([(x, y), (x - 0.025, y + 0.075)], (202, 214, 228), 0.008)
 
 
 def _clouds(canvas: Canvas, weather: str, rng: Random) -> None:
     colour = {"at sunset": (250, 176, 140), "in the rain": (96, 106, 124)}.get(weather)
     for _ in range(2):
-        x, y = rng.random(), rng.uniform(0.07, 0.24)
+        x, y = canvas.somewhere(rng), rng.uniform(0.07 + canvas.top / 2, 0.24)
         for shift, lift in ((-0.075, 0.0), (0.0, 0.02), (0.075, 0.0)):
             canvas.ellipse((x + shift, y - lift), (0.075, 0.035), colour or (250, 252, 255))
 
@@ -85,7 +85,7 @@ def _ground(canvas: Canvas, weather: str, top: float, first: Colour, last: Colou
         "at sunset": ((190, 96, 80), 0.18),
         "in the rain": ((80, 90, 106), 0.25),
     }.get(weather, ((0, 0, 0), 0.0))
-    canvas.gradient(top, 1, mix(first, tint, share), mix(last, tint, share))
+    canvas.gradient(top, canvas.bottom, mix(first, tint, share), mix(last, tint, share))
 
 
 def _sea(canvas: Canvas, weather: str, horizon: float, rng: Random) -> None:
@@ -94,16 +94,18 @@ def _sea(canvas: Canvas, weather: str, horizon: float, rng: Random) -> None:
     shore = horizon + 0.18
     canvas.gradient(horizon, shore + 0.01, (34, 118, 172), (88, 190, 210))
     for _ in range(5):
-        x, y = rng.random(), rng.uniform(horizon + 0.03, shore - 0.03)
+        x, y = canvas.somewhere(rng), rng.uniform(horizon + 0.03, shore - 0.03)
         canvas.line([(x - 0.07, y), (x + 0.07, y)], (186, 228, 238))
     _ground(canvas, weather, shore, (242, 222, 172), (228, 202, 148))
-    wave = [(step / 12, shore + 0.008 * math.sin(1.6 * step)) for step in range(13)]
+    first, last = math.floor(12 * canvas.left), math.ceil(12 * canvas.right)
+    steps = range(first, last + 1)
+    wave = [(step / 12, shore + 0.008 * math.sin(1.6 * step)) for step in steps]
     canvas.line(wave, (248, 252, 252), 0.022)
 
 
 def _night(canvas: Canvas, weather: str, horizon: float, rng: Random) -> None:
     for _ in range(14):
-        x, y = rng.random(), rng.uniform(0.02, horizon - 0.05)
+        x, y = canvas.somewhere(rng), rng.uniform(canvas.top + 0.02, horizon - 0.05)
         canvas.ellipse((x, y), (0.008, 0.008), (240, 238, 214))
     x = rng.choice((0.1, 0.9))
     canvas.ellipse((x, 0.11), (0.07, 0.07), (244, 238, 208))
@@ -116,7 +118,9 @@ def _snow(canvas: Canvas, weather: str, horizon: float, rng: Random) -> None:
     _ground(canvas, weather, horizon, (238, 243, 250), (216, 226, 240))
     canvas.ellipse((hill, horizon + 0.06), (0.5, 0.11), (238, 243, 250))
     for _ in range(20):
-        canvas.ellipse((rng.random(), rng.random()), (0.011, 0.011), (253, 254, 255))
+        canvas.ellipse(
+            (canvas.somewhere(rng), canvas.somehow_high(rng)), (0.011, 0.011), (253, 254, 255)
+        )
 
 
 def _grass(canvas: Canvas, weather: str, horizon: float, rng: Random) -> None:
@@ -124,7 +128,7 @@ def _grass(canvas: Canvas, weather: str, horizon: float, rng: Random) -> None:
         _clouds(canvas, weather, rng)
     _ground(canvas, weather, horizon, (134, 196, 88), (88, 154, 58))
     for _ in range(12):
-        x, y = rng.random(), rng.uniform(horizon + 0.06, 0.98)
+        x, y = canvas.somewhere(rng), rng.uniform(horizon + 0.06, canvas.bottom - 0.02)
         blade = mix((72, 134, 48), (56, 84, 60), 0.5 if weather else 0.0)
         canvas.line([(x - 0.015, y - 0.03), (x, y), (x + 0.015, y - 0.035)], blade)
 
@@ -136,7 +140,7 @@ def _desert(canvas: Canvas, weather: str, horizon: float, rng: Random) -> None:
         canvas.polygon([*dune, (x + shift + 0.6, horizon + 0.01)], colour)
     _ground(canvas, weather, horizon, (228, 182, 116), (204, 150, 88))
     for _ in range(5):
-        x, y = rng.random(), rng.uniform(horizon + 0.08, 0.97)
+        x, y = canvas.somewhere(rng), rng.uniform(horizon + 0.08, canvas.bottom - 0.03)
         canvas.line([(x - 0.1, y), (x, y - 0.014), (x + 0.1, y)], (188, 136, 78))
 
 
@@ -155,13 +159,13 @@ def _mountains(canvas: Canvas, weather: str, horizon: float, rng: Random) -> Non
         canvas.polygon([*snow, (x - wide / 9, horizon - 0.62 * high)], (244, 248, 252))
     _ground(canvas, weather, horizon, (120, 150, 104), (92, 122, 84))
     for _ in range(6):
-        x, y = rng.random(), rng.uniform(horizon + 0.08, 0.97)
+        x, y = canvas.somewhere(rng), rng.uniform(horizon + 0.08, canvas.bottom - 0.03)
         canvas.ellipse((x, y), (0.022, 0.012), (148, 152, 150))
 
 
 def _city(canvas: Canvas, weather: str, horizon: float, rng: Random) -> None:
-    x = -rng.uniform(0.0, 0.06)
-    while x < 1:
+    x = canvas.left - rng.uniform(0.0, 0.06)
+    while x < canvas.right:
         wide, high = rng.uniform(0.11, 0.16), rng.uniform(0.14, 0.40)
         tower = rng.choice(((134, 146, 164), (152, 162, 178), (118, 132, 152)))
         canvas.polygon(
@@ -173,7 +177,7 @@ def _city(canvas: Canvas, weather: str, horizon: float, rng: Random) -> None:
             canvas.line([(x + 0.025, y), (x + wide - 0.025, y)], (232, 226, 190), 0.018)
         x += wide + 0.01
     _ground(canvas, weather, horizon, (168, 168, 174), (134, 136, 146))
-    for x in (0.0, 0.36, 0.72):
+    for x in (-0.36, 0.0, 0.36, 0.72, 1.08):  # beyond the picture's edges in a square
         canvas.line([(x + 0.06, 0.97), (x + 0.24, 0.97)], (232, 232, 226), 0.018)
 
 

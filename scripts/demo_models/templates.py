@@ -131,7 +131,8 @@ def _draw(
     kind: str, colour: str, span: float, seed: int, backdrop: Colour = (0, 0, 0)
 ) -> np.ndarray:
     """A drawing (y, x, 3)."""
-    canvas = Canvas(round(SIDE / FRAME / span))
+    side = round(SIDE / FRAME / span)
+    canvas = Canvas(side, side)
     canvas.image.paste(backdrop, (0, 0, *canvas.image.size))
     foot = (0.5, 0.5 + span / 2)
     things.draw(canvas, kind, Paint(PALETTE[colour]), foot, span, Random(seed))

@@ -44,7 +44,7 @@ def site(info: ModelInfo) -> Iterator[Site]:
         captioner.engine.Engine(HeldBlip(gate=captions)),
         generator.engine.Engine(FakeSDXL(info, on_stage=gate)),
         JobStore(),
-        knows_photos=not info.square_only,
+        knows_photos=not info.learnt_sizes,
         models=CARDS,
     )
     site = Site(services, gate, captions)

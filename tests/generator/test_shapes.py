@@ -6,14 +6,17 @@ import pytest
 from fakes import FAKE_INFO
 
 from generator.model_info import ModelInfo
+from generator.pipeline import read_model_info
 from generator.request import InvalidRequest
-from generator.shapes import WIDE_BUCKETS
+from generator.shapes import WIDE_BUCKETS, Size
+from models_cache.catalog import DEMO_GENERATOR
+from models_cache.store import Store
 
 
 def info(default_size: int, **others: object) -> ModelInfo:
     """With the limits that ``read_model_info`` gives."""
     limits = {"smallest_size": default_size // 4, "largest_size": default_size * 2}
-    limits["square_only"] = False
+    limits["learnt_sizes"] = ()
     return replace(FAKE_INFO, default_size=default_size, **limits | others)
 
 
@@ -35,9 +38,8 @@ def test_sdxl_is_offered_in_21_sizes_from_one_to_two_to_two_to_one():
 
 @pytest.mark.parametrize("multiple", [8, 16, 64])
 @pytest.mark.parametrize("default_size", [64, 128, 192, 512, 768, 1024, 1536])
-@pytest.mark.parametrize("square_only", [False, True])
-def test_every_size_offered_may_be_asked_for(default_size, multiple, square_only):
-    checkpoint = info(default_size, size_multiple=multiple, square_only=square_only)
+def test_every_size_offered_may_be_asked_for(default_size, multiple):
+    checkpoint = info(default_size, size_multiple=multiple)
     assert (default_size, default_size) in checkpoint.sizes
     for size in checkpoint.sizes:
         request = checkpoint.request("a red house", **size._asdict())
@@ -108,7 +110,16 @@ def test_another_word_is_refused_and_the_right_ones_are_named(shape):
 
 
 def test_a_checkpoint_for_squares_only_has_one_size_for_all():
-    demo = info(128, square_only=True)
+    squares = info(128, learnt_sizes=(Size(128, 128),))
+    assert squares.sizes == ((128, 128),)
+    assert squares.nearest_size(6000, 4000) == (128, 128)
+    assert {squares.size_of_shape(shape) for shape in ("square", "tall", "wide")} == {(128, 128)}
+
+
+def test_the_demo_is_offered_in_the_sizes_that_it_has_learnt():
+    demo = read_model_info(Store().locate(DEMO_GENERATOR))
     assert demo.sizes == ((128, 128),)
-    assert demo.nearest_size(6000, 4000) == (128, 128)
-    assert {demo.size_of_shape(shape) for shape in ("square", "tall", "wide")} == {(128, 128)}
+    assert [demo.nearest_size(*size) for size in demo.sizes] == list(demo.sizes)
+    assert demo.nearest_size(6000, 4000) == demo.size_of_shape("wide") == (128, 128)
+    for size in demo.sizes:
+        assert demo.request("a red house", **size._asdict())

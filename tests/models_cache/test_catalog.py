@@ -43,5 +43,5 @@ def test_full_and_demo_each_hold_one_checkpoint_of_either_family():
     assert not any(checkpoint.is_demo for checkpoint in catalog.FULL)
 
 
-def test_of_the_generators_the_demo_alone_is_for_squares_only():
-    assert [each for each in catalog.KNOWN if each.square_only] == [catalog.DEMO_GENERATOR]
+def test_of_the_generators_the_demo_alone_has_learnt_few_sizes():
+    assert [each for each in catalog.KNOWN if each.sizes] == [catalog.DEMO_GENERATOR]

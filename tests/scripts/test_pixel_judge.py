@@ -80,7 +80,7 @@ def test_above_is_told_from_left_of(judge):
 
 @pytest.mark.parametrize("setting", ["at night", "in the snow", "in the city"])
 def test_a_setting_without_things_is_no_scene(judge, setting):
-    canvas = Canvas(128)
+    canvas = Canvas(128, 128)
     draw_setting(canvas, setting, "", 0.56, Random(setting))
     assert judge.judge(canvas.finished()) is None
 

@@ -16,6 +16,7 @@ def _few(monkeypatch):
     monkeypatch.setattr(batches, "CHUNK", 4)
     monkeypatch.setattr(batches, "SCENES", 12)
     monkeypatch.setattr(batches, "NOWHERE_SCENES", 8)
+    monkeypatch.setattr(batches, "SHAPED_SCENES", 4)
 
 
 def test_scenes_are_drawn_once_and_none_is_held_out(tmp_path, monkeypatch):
@@ -29,7 +30,7 @@ def test_scenes_are_drawn_once_and_none_is_held_out(tmp_path, monkeypatch):
 
 def test_a_chunk_is_the_same_whoever_draws_it(tmp_path):
     scenes = batches.drawn_scenes(tmp_path)
-    images, captions = batches._draw_chunk(1, nowhere=False)
+    images, captions = batches._draw_chunk(1, "scenes")
     assert captions == scenes.captions[4:8]
     assert np.array_equal(images, scenes.images[4:8])
 
@@ -39,6 +40,13 @@ def test_things_without_a_setting_have_captions_without_one(tmp_path):
     assert len(nowhere) == 8
     for caption in nowhere.captions:
         assert parse_caption(f"{caption} at night").things_caption == caption
+
+
+def test_scenes_in_other_shapes_have_scenes_of_their_own(tmp_path):
+    wide, tall = (batches.shaped_scenes(tmp_path, shape) for shape in ("wide", "tall"))
+    assert wide.images.shape == (4, 104, 152, 3)
+    assert tall.images.shape == (4, 152, 104, 3)
+    assert len({*wide.captions, *tall.captions, *batches.drawn_scenes(tmp_path).captions}) > 12
 
 
 def test_a_batch_holds_pixels_beside_their_captions(tmp_path):

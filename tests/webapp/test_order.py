@@ -12,7 +12,7 @@ from generator.request import MAX_PROMPT_CHARACTERS, MAX_SEED, InvalidRequest
 from webapp.order import COUNTS, InvalidFields, parse_order
 
 # One that offers every shape.
-ANY_SHAPE = replace(FAKE_INFO, square_only=False)
+ANY_SHAPE = replace(FAKE_INFO, learnt_sizes=())
 PICTURE = (20, 10)
 
 
