@@ -13,19 +13,17 @@ from typing import Any, TypeVar
 from generator.engine_stats import PHASES, STAGES, EngineStats
 from generator.forward_limit import ForwardLimit
 from generator.job import Failed, Job, Progress, Queued, Succeeded
-from generator.model import FastPath, Improving, Model, Sample
+from generator.model import BegunAnew, FastPath, Improving, Model, Sample
 from generator.model_info import ModelInfo
 from generator.pace import Outlook, Pace, ahead
 from generator.previews import Previews
 from generator.queue import Queue, QueueFull, Waiting
 from generator.request import GenerationRequest
+from generator.sentences import sentence
 from models_cache.runtime.model_thread import ModelThread
 from models_cache.runtime.tally import Tally
 
 log = logging.getLogger(__name__)
-
-MODEL_FAILED = "The model failed on this request: try another prompt, size or seed."
-NO_ROOM = "There is not enough free memory for an image of {width}x{height}: ask for a smaller one."
 
 TRIAL_SECONDS = 1.0  # between two looks whether a trial that is prepared elsewhere can begin
 
@@ -157,7 +155,8 @@ class Engine(ModelThread[Model]):
         if batch:
             self._denoise(batch)
         elif isinstance(self._model, Improving):
-            self._model.improve()
+            with self.tally.timing("trial"):
+                self._model.improve()
         with self._changed:
             self._drop_finished()
             if batch:
@@ -202,7 +201,8 @@ class Engine(ModelThread[Model]):
             return [(job, each) for (job, _), each in zip(batch, made, strict=True)]
         except Exception as error:
             if len(batch) == 1:
-                self._fail(batch[0][0], stage, error)
+                if not isinstance(error, BegunAnew):
+                    self._fail(batch[0][0], stage, error)
                 return []
         # Out here, as the traceback holds the tensors of the failed call.
         return [done for item in batch for done in self._together(stage, call, [item])]
@@ -277,10 +277,7 @@ class Engine(ModelThread[Model]):
         """Fails one job alone: a model may raise anything, and its thread must outlive it."""
         log.error("job %s failed in %s", job.short_id, stage, exc_info=error)
         error.with_traceback(None)  # it holds the tensors of the failed call, and may hold itself
-        sentence, request = MODEL_FAILED, job.request
-        if request and isinstance(error, MemoryError):
-            sentence = NO_ROOM.format(width=request.width, height=request.height)
-        if job.publish(Failed(sentence)):
+        if job.publish(Failed(sentence(error, job.request))):
             self.tally.failed(stage, error)
 
     def _fail_all(self) -> None:

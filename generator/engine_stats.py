@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 # The engine's calls to a model, whose time it takes.
-PHASES = ("prepare", "denoise", "preview", "decode")
+PHASES = ("prepare", "denoise", "preview", "decode", "trial")
 # In which a job can fail.
 STAGES = ("prepare", "denoise", "scheduler", "decode")
 

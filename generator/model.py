@@ -26,6 +26,13 @@ class Sample(Protocol):
     def is_denoised(self) -> bool: ...
 
 
+class BegunAnew(Exception):
+    """A decode found NaN and set its one sample back, to be painted again in a higher precision.
+
+    It is no failure: the sample has all of its steps before it.
+    """
+
+
 class Model(Protocol):
     """The engine's calls to a model (``generator.sdxl.SDXL``), all on the engine's thread.
 
@@ -46,7 +53,10 @@ class Model(Protocol):
         """
 
     def decode(self, samples: Sequence[Any]) -> Sequence[Image.Image]:
-        """The image of each sample, in order; raises for one what it raises for all."""
+        """The image of each sample, in order; raises for one what it raises for all.
+
+        But for BegunAnew, which only one alone may raise, and once.
+        """
 
     def decode_batch_size(self, sample: Any) -> int:
         """How many samples like this one are decoded fastest in one call; at least 1."""

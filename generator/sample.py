@@ -32,8 +32,8 @@ class Sample:
 
     @property
     def batch_key(self) -> Hashable:
-        """The latent shape: samples of one shape may share a forward, even if all else differs."""
-        return tuple(self.latents.shape)
+        """Shape and precision: samples that have both in common may share a forward."""
+        return tuple(self.latents.shape), self.latents.dtype
 
     @property
     def num_steps(self) -> int:

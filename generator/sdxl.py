@@ -8,7 +8,9 @@ import copy
 import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields
 from functools import partial
+from typing import NoReturn
 
 import torch
 from diffusers import StableDiffusionXLPipeline
@@ -18,8 +20,10 @@ from PIL import Image
 from generator.decoder import Decoder
 from generator.fast.path import FastPath
 from generator.fast.trials import fast_path
+from generator.model import BegunAnew
 from generator.model_info import ModelInfo
 from generator.pipeline import load_pipeline, read_model_info
+from generator.precise import precise
 from generator.preview import Preview
 from generator.request import GenerationRequest
 from generator.sample import Sample
@@ -164,7 +168,7 @@ class SDXL:
         only its own sample: its error is returned by index.
         """
         inputs = UNetInputs.of(samples)
-        noise_pred = self.fast_path.call(lambda: inputs.forward(self.pipeline.unet))
+        noise_pred = self._forward(inputs)
         errors: dict[int, Exception] = {}
         rows_of = [len(sample.prompt_embeds) for sample in samples]
         parts = (each.split(rows_of) for each in (inputs.latents, noise_pred))
@@ -175,19 +179,40 @@ class SDXL:
                 errors[index] = error
         return errors
 
+    def _forward(self, inputs: UNetInputs) -> torch.Tensor:
+        unet = self.pipeline.unet
+        if inputs.latents.dtype is unet.dtype:
+            return self.fast_path.call(lambda: inputs.forward(unet))
+        with self.fast_path.off(), precise(unet):
+            return inputs.forward(unet)
+
     @on_device
     @torch.inference_mode()
     def decode(self, samples: Sequence[Sample]) -> list[Image.Image]:
-        """The RGB images of samples of one batch key. Raises NonFinite."""
+        """The RGB images of samples of one batch key. Raises NonFinite, and BegunAnew for one."""
         latents = torch.cat([sample.latents for sample in samples])
-        _check_finite("latents", latents)
+        if not latents.isfinite().all():
+            self._begin_anew(samples)
         # On the host, where it has to go, so that it is waited for once.
         pixels = self.fast_path.call(lambda: self.pixels(latents)).cpu()
-        _check_finite("pixels", pixels)
+        if not pixels.isfinite().all():
+            raise NonFinite(f"the pixels left the range of {self.pipeline.vae.dtype}")
         images: list[Image.Image] = self.pipeline.image_processor.postprocess(
             pixels, output_type="pil"
         )
         return images
+
+    def _begin_anew(self, samples: Sequence[Sample]) -> NoReturn:
+        """Sets one sample back to its first step, to be computed in fp32; it had become NaN."""
+        dtype = samples[0].latents.dtype
+        if len(samples) > 1 or dtype is torch.float32:
+            raise NonFinite(f"the latents left the range of {dtype}")
+        [sample] = samples
+        rows = sample.prompt_embeds.float(), sample.add_text_embeds.float()
+        anew = self._sample(sample.request, *rows)
+        for field in fields(Sample):
+            setattr(sample, field.name, getattr(anew, field.name))
+        raise BegunAnew(f"the latents left the range of {dtype}")
 
     def decode_batch_size(self, sample: Sample) -> int:
         return self._decoder.batch_size(sample.latents)
@@ -254,9 +279,3 @@ class SDXL:
             [[*size, 0, 0, *size]], dtype=prompt_embeds.dtype, device=self.device
         )
         return time_ids.expand(len(prompt_embeds), -1)
-
-
-def _check_finite(name: str, tensor: torch.Tensor) -> None:
-    """Raises NonFinite."""
-    if not tensor.isfinite().all():
-        raise NonFinite(f"the {name} left the range of {tensor.dtype}")

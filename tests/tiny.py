@@ -20,6 +20,7 @@ from transformers import (
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 from generator.model_info import ModelInfo
+from generator.request import GenerationRequest
 from scripts.demo_models.tokenizers import PROMPT_TOKENS, caption_tokenizer, prompt_tokenizer
 
 # Tensors this small are not worth a second thread, and threads that wait for each other spin.
@@ -145,3 +146,17 @@ def tiny_blip(folder: Path) -> tuple[BlipForConditionalGeneration, BlipProcessor
     )
     images = BlipImageProcessorPil(size={"height": 32, "width": 32})
     return BlipForConditionalGeneration(config).eval(), BlipProcessor(images, tokenizer)
+
+
+def alone(pipeline: StableDiffusionXLPipeline, request: GenerationRequest, output_type: str):
+    """What the pipeline itself makes of the request."""
+    return pipeline(
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=request.width,
+        height=request.height,
+        num_inference_steps=request.num_inference_steps,
+        guidance_scale=request.guidance_scale,
+        generator=torch.Generator("cpu").manual_seed(request.seed),
+        output_type=output_type,
+    ).images[0]

@@ -29,6 +29,7 @@ from webapp.models import ModelPair
 from webapp.server import FINISHED, CannotListen, Server, bind, stop_on_signals
 from webapp.services import ModelCard, Services
 from webapp.settings import Settings
+from webapp.watchdog import HUNG, Watchdog
 
 PROGRAM = "scripts/serve"
 NOT_LOADED = "The models could not be loaded: the server's log says why."
@@ -37,7 +38,7 @@ NOT_LOADED = "The models could not be loaded: the server's log says why."
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 after a clean stop, 1 if a model could not be loaded, 2 if the server could
     not start, 3 if work was cut, 4 if the GPU has failed, 5 if an engine has died of a fault of
-    ours.
+    ours, 6 if a model hangs.
     """
     # Pillow warns of odd metadata in pictures that it reads all the same.
     warnings.filterwarnings("ignore", module="PIL")
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     if keys is not None:
         reread_on_hangup(keys, server.stop)
     _announce(settings, server, keys)
-    return _run(server, services, models)
+    return _run(server, services, models, settings.step_seconds(models.placement.device.type))
 
 
 def read_keys(settings: Settings) -> Keys | None:
@@ -136,7 +137,7 @@ def _announce_keys(settings: Settings, keys: Keys, page: str) -> None:
         show(page, next(iter(keys.by_name.values())))
 
 
-def _run(server: Server, services: Services, models: ModelPair) -> int:
+def _run(server: Server, services: Services, models: ModelPair, step_seconds: float) -> int:
     codes: list[int] = []
 
     def give_up(code: int, reason: str) -> None:
@@ -153,6 +154,8 @@ def _run(server: Server, services: Services, models: ModelPair) -> int:
     )
     services.captioner.start(models.load_captioner, *ends)
     services.generator.start(models.load_generator, *ends)
+    engines = services.captioner, services.generator
+    Watchdog(engines, step_seconds, partial(give_up, 6, HUNG)).start()
     code = server.run()
     if codes:
         return codes[0]

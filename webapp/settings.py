@@ -21,6 +21,8 @@ from webapp.limits import Limits
 from webapp.logs import LogFormat
 
 MEGABYTE = 2**20
+# Without a GPU, the first step of several of SDXL's images takes many minutes.
+GPU_STEP_SECONDS, CPU_STEP_SECONDS = 300, 3600
 # A body up to twice as large is read, and held in memory.
 MOST_UPLOAD_MB = Limits.held_bodies_bytes // (2 * MEGABYTE)
 
@@ -39,6 +41,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     api_port: int = 5000
+    step_timeout: int | None = None  # seconds; None goes by the device
     max_upload_mb: int = 20  # of one picture
     max_stored_jobs: int = 200
     max_stored_mb: int = 512  # of all stored jobs' pictures
@@ -70,6 +73,11 @@ class Settings:
     def is_guarded(self) -> bool:
         """Whether a key is needed, or the owner said that none is to be."""
         return self.key_file is not None or self.insecure_open
+
+    def step_seconds(self, device_type: str) -> int:
+        """After how many seconds a call of a model on such a device may be taken for hung."""
+        by_device = CPU_STEP_SECONDS if device_type == "cpu" else GPU_STEP_SECONDS
+        return self.step_timeout or by_device
 
     @property
     def max_upload_bytes(self) -> int:
@@ -113,6 +121,8 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         "max_stored_jobs": (_up_to(1_000_000), "how many jobs are kept; the oldest goes first"),
         "max_stored_mb": (_up_to(1_000_000), "how much memory their pictures may take, in MB"),
     }
+    text = "after so many seconds a call of a model hangs, and the server ends (300; on a CPU 3600)"
+    add_flag(parser, environ, "step_timeout", None, type=_up_to(1_000_000), metavar="S", help=text)
     for name, (kind, text) in flags.items():
         default = getattr(Settings(), name)
         add_flag(parser, environ, name, default, type=kind, help=f"{text} (%(default)s)")

@@ -3,7 +3,8 @@
 import logging
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -82,6 +83,17 @@ class FastPath:
             failure = f"it fails ({first_line(error)})"
         # Out here, as the traceback of an error holds the tensors of every frame.
         return self._plainly(forward, failure)
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Lets the plain path alone be taken inside."""
+        on, self._on = self._on, []
+        for candidate in reversed(on):
+            candidate.turn_off()
+        try:
+            yield
+        finally:
+            self._turn_on_again(on)
 
     def _plainly(self, forward: Callable[[], torch.Tensor], failure: str) -> torch.Tensor:
         on, self._on = self._on, []

@@ -105,7 +105,8 @@ class ModelThread(ABC, Generic[Model]):
 
     @property
     def is_alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        """Whether the thread runs and was not ended: one that hangs ends when the process does."""
+        return self._thread is not None and self._thread.is_alive() and not self._closed
 
     @property
     def is_ready(self) -> bool:

@@ -24,8 +24,17 @@ class Totals:
     failures: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A phase that has not ended: its seconds until now, and those of the longest before it."""
+
+    phase: str
+    seconds: float
+    longest_before: float
+
+
 class Tally:
-    """Counts on the engine's thread; ``totals`` is for any.
+    """Counts on the engine's thread; ``totals`` and ``under_way`` are for any.
 
     The ``phases`` that take time, and the ``stages`` that may fail, are 0 from the start.
     """
@@ -41,17 +50,23 @@ class Tally:
         self._made = self._last_batch_size = 0
         self._batches: Counter[int] = Counter()
         self._seconds = dict.fromkeys(phases, 0.0)
+        self._longest = dict(self._seconds)
+        self._began: tuple[str, float] | None = None
         self._failures = Counter({stage: 0 for stage in (*stages, OUT_OF_MEMORY)})
 
     @contextmanager
     def timing(self, phase: str) -> Iterator[None]:
         """Adds the time of the block to the phase's, also if it raises."""
         began = self._clock()
+        self._began = phase, began
         try:
             yield
         finally:
+            self._began = None
+            took = self._clock() - began
             with self._lock:
-                self._seconds[phase] += self._clock() - began
+                self._seconds[phase] += took
+                self._longest[phase] = max(took, self._longest[phase])
 
     def batch(self, size: int) -> None:
         with self._lock:
@@ -66,6 +81,13 @@ class Tally:
         kind = OUT_OF_MEMORY if isinstance(error, MemoryError) else stage
         with self._lock:
             self._failures[kind] += 1
+
+    def under_way(self) -> UnderWay | None:
+        """The phase that is timed now; None between two."""
+        if (began := self._began) is None:
+            return None
+        phase, since = began
+        return UnderWay(phase, self._clock() - since, self._longest[phase])
 
     def totals(self) -> Totals:
         """As they are now; later counts do not change them."""

@@ -2,8 +2,8 @@
 
 from painting_engine import ask, assert_succeeded, finish
 
-from generator.engine import MODEL_FAILED, NO_ROOM
 from generator.job import Cancelled, Failed
+from generator.sentences import MODEL_FAILED, NO_ROOM
 
 
 def submit(engine, prompts, steps=2, **parameters):

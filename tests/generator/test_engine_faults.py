@@ -3,8 +3,8 @@
 import pytest
 from painting_engine import STAGES, ask, assert_succeeded, finish, forwards, steps_made
 
-from generator.engine import MODEL_FAILED, NO_ROOM
 from generator.job import Failed
+from generator.sentences import MODEL_FAILED, NO_ROOM
 
 
 @pytest.mark.parametrize("index", [0, 1, 2])

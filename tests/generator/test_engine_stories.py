@@ -8,10 +8,11 @@ import pytest
 from fakes import FakeSDXL
 from painting_engine import STAGES, ask, assert_succeeded, finish, forwards, steps_made
 
-from generator.engine import MODEL_FAILED, Engine
+from generator.engine import Engine
 from generator.job import Cancelled, Failed, Job, Queued, Succeeded
 from generator.queue import QueueFull
 from generator.request import GenerationRequest
+from generator.sentences import MODEL_FAILED
 from models_cache.runtime.model_thread import STOPPING
 
 NO_CAPTION = Failed("There is no caption.")

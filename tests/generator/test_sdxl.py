@@ -7,7 +7,7 @@ import pytest
 import torch
 from checkpoints import local
 from diffusers import DPMSolverMultistepScheduler, HeunDiscreteScheduler, StableDiffusionXLPipeline
-from tiny import TINY_INFO, tiny_pipeline
+from tiny import TINY_INFO, alone, tiny_pipeline
 
 from generator.engine import Engine
 from generator.job import Job, Succeeded
@@ -60,20 +60,6 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> StableDiffusionXLPipel
 @pytest.fixture
 def sdxl(pipeline: StableDiffusionXLPipeline) -> RecordingSDXL:
     return RecordingSDXL(pipeline)
-
-
-def alone(pipeline: StableDiffusionXLPipeline, request: GenerationRequest, output_type: str):
-    """What the pipeline itself makes of the request."""
-    return pipeline(
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        width=request.width,
-        height=request.height,
-        num_inference_steps=request.num_inference_steps,
-        guidance_scale=request.guidance_scale,
-        generator=torch.Generator("cpu").manual_seed(request.seed),
-        output_type=output_type,
-    ).images[0]
 
 
 def run_apart(sdxl: SDXL, requests: list[GenerationRequest], steps_between: int = 1) -> list[Job]:

@@ -7,8 +7,8 @@ import pytest
 from fakes import FakeSDXL
 from PIL import Image
 
-from generator.engine import MODEL_FAILED
 from generator.png import read_parameters
+from generator.sentences import MODEL_FAILED
 from models_cache.runtime.model_thread import STOPPING
 
 KEYS = {

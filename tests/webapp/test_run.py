@@ -1,5 +1,6 @@
 """How the process ends if a model does: the exit code tells the supervisor what to do."""
 
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +18,7 @@ from webapp.limits import Limits
 from webapp.server import Server, bind
 from webapp.services import Services
 from webapp.settings import Settings
+from webapp.watchdog import HUNG
 
 pytestmark = pytest.mark.tiny
 
@@ -51,6 +53,17 @@ def dies_while_painting():
     return SimpleNamespace(load_captioner=FakeBlip, load_generator=lambda: FakeSDXL(on_stage=dying))
 
 
+def hangs_while_painting():
+    """Until the server has ended."""
+    gate = threading.Event()
+
+    def hang(*_):
+        gate.wait()
+
+    painter = FakeSDXL(on_stage=hang)
+    return SimpleNamespace(load_captioner=FakeBlip, load_generator=lambda: painter, gate=gate)
+
+
 @pytest.mark.parametrize(
     ("models", "code", "sentence"),
     [
@@ -58,6 +71,7 @@ def dies_while_painting():
         (lost_while_loading, 4, DEVICE_LOST),
         (lost_while_painting, 4, DEVICE_LOST),
         (dies_while_painting, 5, STOPPING),
+        (hangs_while_painting, 6, HUNG),
     ],
 )
 def test_the_exit_code_says_whether_a_model_the_gpu_or_an_engine_has_failed(models, code, sentence):
@@ -66,7 +80,9 @@ def test_the_exit_code_says_whether_a_model_the_gpu_or_an_engine_has_failed(mode
     )
     server = Server(create_app(Settings(), services), bind("127.0.0.1", [0]), Limits(threads=2))
     job = services.generator.submit(FAKE_INFO.request("a house"))
-    assert _run(server, services, models()) == code
+    pair = models()
+    assert _run(server, services, pair, step_seconds=1 if code == 6 else 60) == code
+    assert not services.are_alive
     outcome = job.wait(0)
     assert isinstance(outcome, Failed)
     assert outcome.stopped
@@ -74,6 +90,8 @@ def test_the_exit_code_says_whether_a_model_the_gpu_or_an_engine_has_failed(mode
         sentence,
         OF_THE_GENERATOR,
     )
+    if hasattr(pair, "gate"):
+        pair.gate.set()
     for engine in (services.captioner, services.generator):
         engine.close()
         assert not engine.is_alive

@@ -25,6 +25,7 @@ CHOICES = [
     ("max-upload-mb", "256", 256),
     ("max-stored-jobs", "1", 1),
     ("max-stored-mb", "4096", 4096),
+    ("step-timeout", "60", 60),
     ("key-file", "some/keys", Path("some/keys")),
     ("insecure-open", "yes", True),
     ("insecure-open", "0", False),
@@ -56,6 +57,13 @@ def test_without_a_word_the_defaults_count():
     assert settings == Settings()
     assert (settings.models, settings.device) == ("auto", "auto")
     assert (settings.host, settings.port, settings.api_port) == ("127.0.0.1", 8000, 5000)
+
+
+def test_a_model_on_a_cpu_may_take_longer_unless_the_owner_says_how_long():
+    settings = Settings.read([], {})
+    assert settings.step_seconds("cpu") == 12 * settings.step_seconds("cuda") == 3600
+    said = Settings.read(["--step-timeout", "60"], {})
+    assert said.step_seconds("cpu") == said.step_seconds("cuda") == 60
 
 
 def test_there_is_no_setting_without_a_flag():

@@ -10,10 +10,10 @@ from web_client import CAPTION, caption_of
 import captioner.engine
 import generator.engine
 from captioner.request import Caption
-from generator.engine import MODEL_FAILED
 from generator.job import Cancelled, Failed, Progress, Queued, Succeeded
 from generator.queue import QueueFull
 from generator.request import MAX_PROMPT_CHARACTERS
+from generator.sentences import MODEL_FAILED
 from models_cache.runtime.model_thread import STOPPING, EngineClosed
 from webapp import similar
 from webapp.captioning import Captioned, Captioning

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models_cache.runtime.tally import Tally, Totals
+from models_cache.runtime.tally import Tally, Totals, UnderWay
 
 
 @pytest.fixture
@@ -24,6 +24,17 @@ def test_time_counts_for_its_phase_also_if_the_phase_fails(tally):
     with pytest.raises(RuntimeError), tally.timing("denoise"):
         raise RuntimeError
     assert tally.totals().seconds == {"denoise": 2.0, "decode": 0.0}
+
+
+def test_what_is_under_way_is_told_beside_the_longest_before(tally):
+    assert tally.under_way() is None
+    with tally.timing("decode"):
+        tally._clock(), tally._clock()
+    with tally.timing("denoise"):
+        assert tally.under_way() == UnderWay("denoise", 1.0, 0.0)
+    with tally.timing("decode"):
+        assert tally.under_way() == UnderWay("decode", 1.0, 3.0)
+    assert tally.under_way() is None
 
 
 def test_failures_are_told_apart_by_their_stage_and_want_of_memory_by_itself(tally):

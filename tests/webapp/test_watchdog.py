@@ -1,0 +1,97 @@
+"""A model that hangs is noticed; one that is slow, or was slow before, is not."""
+
+import logging
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from models_cache.runtime.tally import Tally
+from webapp.watchdog import LONGER, Watchdog
+
+
+class Engine(SimpleNamespace):
+    """Its clock is ``now``."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        super().__init__(name="generator", tally=Tally(["denoise"], [], lambda: self.now))
+
+    def call(self, seconds: float) -> None:
+        with self.tally.timing("denoise"):
+            self.now += seconds
+
+
+@pytest.fixture
+def engine():
+    return Engine()
+
+
+@pytest.fixture
+def heard():
+    return []
+
+
+@pytest.fixture
+def watchdog(engine, heard):
+    return Watchdog([Engine(), engine], seconds=60, on_hung=lambda: heard.append("hung"))
+
+
+def test_a_call_that_does_not_end_hangs_after_so_many_seconds(watchdog, engine, heard):
+    with engine.tally.timing("denoise"):
+        engine.now += 60
+        assert not watchdog.look()
+        assert not heard
+        engine.now += 1
+        assert watchdog.look()
+    assert heard == ["hung"]
+
+
+def test_between_two_calls_nothing_hangs(watchdog, engine):
+    engine.call(10)
+    engine.now += 10_000
+    assert not watchdog.look()
+
+
+def test_a_call_may_take_many_times_as_long_as_the_longest_before(watchdog, engine):
+    for seconds in (30, 5):
+        engine.call(seconds)
+    with engine.tally.timing("denoise"):
+        engine.now += 30 * LONGER
+        assert not watchdog.look()
+        engine.now += 1
+        assert watchdog.look()
+
+
+def test_the_log_says_what_hangs_and_where(watchdog, engine, caplog):
+    def stuck_in_a_driver() -> None:
+        with engine.tally.timing("denoise"):
+            engine.now += 100
+            inside.set()
+            gate.wait()
+
+    inside, gate = threading.Event(), threading.Event()
+    threads = [
+        threading.Thread(target=stuck_in_a_driver, name="generator"),
+        threading.Thread(target=gate.wait, name="a request"),
+    ]
+    for thread in threads:
+        thread.start()
+    inside.wait()
+    watchdog.look()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    [record] = caplog.records
+    assert record.levelno == logging.CRITICAL
+    assert "the generator hangs: its denoise has not ended after 100 seconds" in record.message
+    assert "stuck_in_a_driver" in record.message
+    assert "a request" not in record.message
+
+
+def test_its_thread_looks_until_it_has_found_something(engine):
+    found = threading.Event()
+    with engine.tally.timing("denoise"):
+        Watchdog([engine], seconds=0.01, on_hung=found.set).start()
+        engine.now += 1
+        assert found.wait(10)

@@ -1,0 +1,67 @@
+"""Finds a model that hangs: a call of it that does not end, as with a driver that is stuck."""
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Protocol
+
+from models_cache.runtime.tally import Tally
+
+log = logging.getLogger(__name__)
+
+HUNG = "The model hangs, and the server ends: try again once it was started anew."
+
+LONGER = 20  # times as long as the longest call before it: a larger image is no fault
+MOST_SECONDS_BETWEEN = 5.0
+SHORT_LIVED = "short-lived"  # the threads on which models compute if there is no GPU
+
+
+class Engine(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def tally(self) -> Tally: ...
+
+
+@dataclass(frozen=True)
+class Watchdog:
+    """Calls ``on_hung`` once, if a call takes ``seconds`` and many times as long as any before.
+
+    ``start`` makes the thread that looks; tests call ``look`` by hand.
+    """
+
+    engines: Sequence[Engine]
+    seconds: float
+    on_hung: Callable[[], None]
+
+    def start(self) -> None:
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def _watch(self) -> None:
+        wait = threading.Event().wait
+        while not self.look():
+            wait(min(MOST_SECONDS_BETWEEN, self.seconds / 10))
+
+    def look(self) -> bool:
+        """Whether an engine's model hangs. The log then says where its threads are."""
+        for engine in self.engines:
+            call = engine.tally.under_way()
+            if call and call.seconds > max(self.seconds, LONGER * call.longest_before):
+                told = engine.name, call.phase, call.seconds, "\n".join(_stacks(engine.name))
+                log.critical("the %s hangs: its %s has not ended after %.0f seconds\n%s", *told)
+                self.on_hung()
+                return True
+        return False
+
+
+def _stacks(name: str) -> Iterator[str]:
+    """Where the thread of this name is, and those that may compute for it."""
+    frames: dict[int, FrameType] = sys._current_frames()
+    for thread in threading.enumerate():
+        frame = frames.get(thread.ident or 0)
+        if frame and (thread.name == name or thread.name.startswith(SHORT_LIVED)):
+            yield f"{thread.name}:\n{''.join(traceback.format_stack(frame))}"
