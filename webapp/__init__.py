@@ -24,6 +24,8 @@ from webapp import (
     pictures,
     status,
 )
+from webapp.dialects import huggingface
+from webapp.dialects.dialect import make_room
 from webapp.form_request import FormRequest
 from webapp.hosts import Hosts
 from webapp.proxy import BehindProxy
@@ -58,6 +60,8 @@ def create_app(settings: Settings, services: Services) -> Flask:
     metrics.init_app(app)
     guards.init_app(app, hosts_of(settings))
     errors.init_app(app)
+    app.before_request(make_room)
+    huggingface.DIALECT.join(app)
     for module in (pages, jobs, pictures, about, generate_image, health, metrics, status, door):
         app.register_blueprint(module.bp)
     return app

@@ -17,7 +17,9 @@ from generator.request import InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
 from webapp import door
 from webapp.access import method_and_route
+from webapp.dialects.dialect import Told, dialect_of
 from webapp.environ import REFUSAL
+from webapp.failures import ClientLeft, UnknownModel, WorkFailed
 from webapp.job_store import UnknownJob
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,9 @@ STATUS: dict[type[Exception], int] = {
     QueueFull: 429,
     EngineClosed: 503,
     MemoryError: 503,
+    UnknownModel: 404,
+    WorkFailed: 500,
+    ClientLeft: 499,  # as nginx has it; nobody reads it but the log
 }
 
 NO_ROOM = "There is not enough free memory for this: try again in a minute."
@@ -51,8 +56,11 @@ def handle_errors(scaffold: Flask | Blueprint, handler: Callable[[Exception], Re
 
 
 def error_response(error: Exception) -> Response:
-    """JSON ``{"error", "field"}`` for programs, a page for people."""
-    if wants_json():
+    """A dialect's own shape, JSON ``{"error", "field"}`` for our programs, a page for people."""
+    if dialect := dialect_of(request):
+        told = Told(message_of(error), status(error), getattr(error, "field", None))
+        response = dialect.error_body(told)
+    elif wants_json():
         response = jsonify(error=message_of(error), field=getattr(error, "field", None))
     elif isinstance(error, MisdirectedRequest):  # a page's links would lead to the foreign name
         response = Response(message_of(error), mimetype="text/plain")

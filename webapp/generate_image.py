@@ -5,20 +5,15 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, jsonify, request
 
-from generator.job import Failed, Job, Outcome, Succeeded
+from generator.job import Succeeded
 from generator.model_info import ModelInfo
 from generator.png import painted_png
 from generator.request import GenerationRequest, InvalidRequest
-from models_cache.runtime.model_thread import EngineClosed
-from webapp.client import client
-from webapp.logs import log_end_of
+from webapp.dialects.work import paint
 from webapp.parameters import parse_parameters, parse_query
 from webapp.services import services
 
 bp = Blueprint("generate_image", __name__)
-
-# After so long without an event we look whether the client is still there.
-PATIENCE_SECONDS = 0.5
 
 
 @bp.get("/generate-image", strict_slashes=False)
@@ -28,14 +23,8 @@ def generate_image() -> Response:
         return Response()  # nothing is painted for it
     engine = services().generator
     generation = parse_generate_image(parse_query(request.query_string), engine.info)
-    job = engine.submit(generation, client=client())
-    log_end_of(job)
-    outcome = wait_for_client(job)
-    if isinstance(outcome, Failed) and outcome.stopped:
-        raise EngineClosed(outcome.error)
-    if not isinstance(outcome, Succeeded):
-        return format_failure(outcome)
-    return format_generate_image(generation, outcome, engine.info)
+    [painted] = paint([generation])
+    return format_generate_image(generation, painted.outcome, engine.info)
 
 
 def parse_generate_image(fields: Mapping[str, str], info: ModelInfo) -> GenerationRequest:
@@ -64,19 +53,3 @@ def format_generate_image(
     # Browsers may fetch a GET ahead and keep its answer, and each of these costs an image.
     response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def format_failure(outcome: Outcome) -> Response:
-    error = outcome.error if isinstance(outcome, Failed) else "The job was cancelled."
-    response = jsonify(error=error, field=None)
-    response.status_code = 500 if isinstance(outcome, Failed) else 499
-    return response
-
-
-def wait_for_client(job: Job) -> Outcome:
-    """Waits for the outcome. Cancels the job if the client leaves."""
-    has_left = request.environ.get("waitress.client_disconnected", lambda: False)
-    for _ in job.follow(patience_seconds=PATIENCE_SECONDS):
-        if has_left():
-            job.cancel()
-    return job.wait()

@@ -10,6 +10,8 @@ from captioner.images import InvalidImage, jpeg_bytes, open_image
 from generator.job import Job
 from webapp import about, door, examples, infotext, mine, similar, studio
 from webapp.client import client
+from webapp.dialects import huggingface
+from webapp.dialects.dialect import dialect_of
 from webapp.errors import error_response, handle_errors, message_of, wants_json, with_status
 from webapp.job_store import Original
 from webapp.logs import log_end_of
@@ -30,10 +32,12 @@ def index() -> str:
 
 @bp.post("/")
 def upload() -> Response:
-    """Starts jobs; 303 to the first one's page, at once.
+    """Starts jobs; 303 to the first one's page, at once. What is no form is for the models.
 
     A field ``prompt`` is painted in place of the caption, as when a page sends its picture again.
     """
+    if dialect_of(request):
+        return huggingface.by_content()
     data = uploaded_bytes()
     encoded = open_image(data)
     with services().decoding.take(encoded.decoding_bytes):
@@ -75,7 +79,8 @@ def uploaded_bytes() -> bytes:
 
 def page_again(error: Exception) -> Response:
     """The page with what was typed; each problem at its field, other errors above."""
-    if wants_json() or isinstance(error, (MisdirectedRequest, *door.AT_THE_DOOR)):
+    is_program = wants_json() or dialect_of(request) is not None
+    if is_program or isinstance(error, (MisdirectedRequest, *door.AT_THE_DOOR)):
         return with_problems(error_response(error), error)
     return with_status(Response(studio.empty(*told(error))), error)
 

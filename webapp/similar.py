@@ -10,11 +10,10 @@ from generator.job import Failed, Job
 from generator.request import GenerationRequest, InvalidRequest
 from models_cache.runtime.model_thread import EngineClosed
 from webapp.captioning import Captioned, Captioning
+from webapp.failures import CAPTION_FAILED, NO_CAPTION
 from webapp.order import Order
 from webapp.services import Services
 
-NO_CAPTION = "The captioner has no words for this picture: try another one."
-CAPTION_FAILED = "The captioner failed on this picture: try another one."
 NO_ROOM = "There is not enough free memory for a caption: try again in a minute."
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from door_keys import ANNA, BERT, basic, bearer, door_keys
+from routes import address
 from tiny_server import ask, run_in_thread
 from web_client import JSON, alert, job_of, upload
 
@@ -53,11 +54,6 @@ def routes(app):
             yield method, rule.rule
 
 
-def address(rule, job_id="0" * 32):
-    values = {"job_id": job_id, "filename": "studio.js", "token": "x"}
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: values[found[1]], rule)
-
-
 def sign_in(client, key=ANNA, **fields):
     return client.post("/enter", data={"key": key, **fields})
 
@@ -70,7 +66,7 @@ def test_every_route_but_the_open_ones_needs_a_key(locked, by_hand):
             continue
         for headers in WRONG:
             app.extensions["services"].tries._wrong.clear()
-            response = locked.open(address(rule), method=method, headers=headers)
+            response = locked.open(address(rule, job_id="0" * 32), method=method, headers=headers)
             assert response.status_code == 401, (method, rule, headers)
             assert response.headers["WWW-Authenticate"] == 'Bearer realm="Lookalike server"'
             assert "Set-Cookie" not in response.headers
@@ -131,7 +127,7 @@ def test_a_key_opens_every_route(locked, by_hand, headers):
     job = job_of(by_hand, upload(locked, headers=headers))
     job.cancel()
     for method, rule in routes(locked.application):
-        path = address(rule, job.id)
+        path = address(rule, job_id=job.id)
         if method in ("GET", "HEAD", "OPTIONS") and rule != "/generate-image":
             with locked.open(path, method=method, headers=headers) as response:
                 assert response.status_code not in (401, 403, 429), (method, rule)
@@ -150,7 +146,8 @@ def test_programs_are_told_in_json_what_to_send(locked):
 def test_whoever_has_no_key_is_shown_no_other_refusal_either(locked):
     """Not that a server stops, that a form is too large, or what its fields are."""
     for environ in ({DRAINING: True}, {REFUSAL: RuntimeError()}, {"CONTENT_LENGTH": str(10**9)}):
-        response = locked.post("/", environ_overrides=environ)
+        page = {"Accept": "text/html"}
+        response = locked.post("/", headers=page, data={"seed": "7"}, environ_overrides=environ)
         assert response.status_code == 401
         assert "Who is there?" in response.text
     response = locked.post("/", headers={"Origin": "http://evil.example"})

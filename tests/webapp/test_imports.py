@@ -19,6 +19,7 @@ from fakes import FakeBlip, PreviewingSDXL
 from PIL import Image
 import captioner.engine, generator.engine
 from door_keys import ANNA, bearer, door_keys
+from routes import BODIES, address
 from webapp import create_app, invitations
 from webapp.job_store import JobStore
 from webapp.server import Server, bind
@@ -45,18 +46,12 @@ served = {"pages.upload"}
 for rule in sorted(app.url_map.iter_rules(), key=lambda rule: "delete" in rule.endpoint):
     if rule.endpoint not in served:
         token = invitations.make(ANNA)
-        values = {"job_id": job_id, "filename": "style.css", "token": token}
-        address = rule.rule
-        for name in rule.arguments:
-            address = address.replace(f"<path:{name}>", values[name])
-            address = address.replace(f"<{name}>", values[name])
+        path = address(rule.rule, job_id=job_id, token=token)
         method = "GET" if "GET" in rule.methods else "POST"
         fields = {"key": ANNA} if rule.endpoint == "door.enter" else {"prompt": "x"}
-        data = fields if method == "POST" else None
-        response = client.open(
-            address + "?prompt=x", method=method, data=data, headers=bearer(ANNA)
-        )
-        assert response.status_code in (200, 303), (address, response.status_code)
+        body = BODIES.get(rule.endpoint, {"data": fields}) if method == "POST" else {}
+        response = client.open(path + "?prompt=x", method=method, headers=bearer(ANNA), **body)
+        assert response.status_code in (200, 303), (path, response.status_code)
         served.add(rule.endpoint)
         response.close()
 services.captioner.close()

@@ -1,0 +1,72 @@
+"""The one way in which dialects read what a client sent: JSON, checked fields, and pictures."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from flask import Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from generator.request import InvalidRequest
+
+# By the kind of pydantic's error; its own texts are for programmers.
+PROBLEMS = {
+    "missing": "is missing.",
+    "string": "must be text.",
+    "int": "must be a whole number.",
+    "float": "must be a number.",
+    "finite": "must be a number.",
+    "bool": "must be true or false.",
+    "list": "must be a list.",
+    "dict": "must be an object.",
+    "model": "must be an object.",
+}
+NO_ADDRESSES = "is an address, and this server fetches nothing: send the picture itself, in base64."
+NO_BASE64 = "is no picture in base64."
+DATA_URL = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
+WHITESPACE = re.compile(r"\s+")
+
+
+class Body(BaseModel):
+    """Fields that a client may send. What has another name is ignored, as clients send much."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+Fields = TypeVar("Fields", bound=Body)
+
+
+def read_json(request: Request) -> dict[str, Any]:
+    """The body, whatever its Content-Type says. Raises InvalidRequest if it is no JSON object."""
+    try:
+        sent = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        raise InvalidRequest("body", "is no JSON.") from None
+    if not isinstance(sent, dict):
+        raise InvalidRequest("body", "must be a JSON object.")
+    return sent
+
+
+def checked(kind: type[Fields], sent: Mapping[str, Any]) -> Fields:
+    """The fields in their types. Raises InvalidRequest, which names the first wrong one."""
+    try:
+        return kind.model_validate(sent)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "body"
+    problem = PROBLEMS.get(first["type"].partition("_")[0])
+    raise InvalidRequest(name, problem or f"is wrong: {first['msg']}.")
+
+
+def picture_of(field: str, sent: str) -> bytes:
+    """The bytes behind base64 or a data: URL. Raises InvalidRequest; an address is not fetched."""
+    if re.match(r"\s*(https?|file|ftp)://", sent, re.IGNORECASE):
+        raise InvalidRequest(field, NO_ADDRESSES)
+    text = WHITESPACE.sub("", DATA_URL.sub("", sent.strip(), count=1))
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest(field, NO_BASE64) from None

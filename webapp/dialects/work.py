@@ -1,0 +1,108 @@
+"""What every dialect has done: captions and images, waited for as long as the client waits."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, replace
+
+from flask import request
+
+from captioner.images import open_image
+from captioner.request import Caption, CaptionRequest
+from generator.job import Failed, Job, Succeeded
+from generator.request import MAX_SEED, GenerationRequest
+from models_cache.runtime.model_thread import EngineClosed
+from webapp.client import client
+from webapp.failures import CAPTION_FAILED, ClientLeft, WorkFailed
+from webapp.logs import log_end_of
+from webapp.services import services
+
+# Of a picture, as on the page. Captioners look at a few hundred.
+MOST_PIXELS_A_SIDE = 2048
+# After so long without an event we look whether the client is still there.
+PATIENCE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    request: GenerationRequest
+    outcome: Succeeded
+
+
+def paint(generations: Sequence[GenerationRequest]) -> list[Painted]:
+    """The images, in order. Raises QueueFull, EngineClosed, WorkFailed and ClientLeft."""
+    jobs = start(generations)
+    return [Painted(each, done) for each, done in zip(generations, outcomes(jobs), strict=True)]
+
+
+def start(generations: Sequence[GenerationRequest]) -> list[Job]:
+    """Queues all of them or none. Raises QueueFull and EngineClosed."""
+    engine = services().generator
+    jobs = engine.reserve(len(generations), client())
+    for job, generation in zip(jobs, generations, strict=True):
+        log_end_of(job)
+        engine.submit(generation, job)
+    return jobs
+
+
+def outcomes(jobs: Sequence[Job]) -> list[Succeeded]:
+    """Waits for all; if one fails or the client leaves, the others are cancelled."""
+    try:
+        return [_outcome(job) for job in jobs]
+    finally:
+        for job in jobs:
+            job.cancel()
+
+
+def _outcome(job: Job) -> Succeeded:
+    for _ in job.follow(patience_seconds=PATIENCE_SECONDS):
+        if has_left():
+            job.cancel()
+    return succeeded(job)
+
+
+def succeeded(job: Job) -> Succeeded:
+    """What a finished job made. Raises what its failure means."""
+    outcome = job.wait()
+    if isinstance(outcome, Succeeded):
+        return outcome
+    if isinstance(outcome, Failed):
+        raise EngineClosed(outcome.error) if outcome.stopped else WorkFailed(outcome.error)
+    raise ClientLeft
+
+
+def caption(picture: bytes, prefix: str = "", **options: int) -> Caption:
+    """The words for a picture; ``options`` are CaptionRequest's.
+
+    Raises InvalidImage, EngineClosed, MemoryError, WorkFailed and ClientLeft.
+    """
+    encoded = open_image(picture)
+    with services().decoding.take(encoded.decoding_bytes):
+        image = encoded.read(MOST_PIXELS_A_SIDE)
+    future = services().captioner.submit(CaptionRequest(image, prefix, **options), client())
+    return _caption(future)
+
+
+def _caption(future: "Future[Caption]") -> Caption:
+    while True:
+        try:
+            return future.result(PATIENCE_SECONDS)
+        except NotYet:
+            if has_left():
+                future.cancel()
+                raise ClientLeft from None
+        except (EngineClosed, MemoryError):
+            raise
+        except Exception as error:  # the engine has logged it
+            raise WorkFailed(CAPTION_FAILED) from error
+
+
+def has_left() -> bool:
+    """Whether nobody waits for the answer any more."""
+    return bool(request.environ.get("waitress.client_disconnected", lambda: False)())
+
+
+def with_seeds(generation: GenerationRequest, count: int) -> list[GenerationRequest]:
+    """As many images of the same words; their seeds count up."""
+    seeds = ((generation.seed + index) % (MAX_SEED + 1) for index in range(count))
+    return [replace(generation, seed=seed) for seed in seeds]
