@@ -97,8 +97,7 @@ def _paint(engine: Engine, request: GenerationRequest, output: ImageFile) -> int
     if not isinstance(outcome, Succeeded):
         print(f"generator: {getattr(outcome, 'error', 'cancelled')}", file=sys.stderr)
         return 1
-    info = engine.info
-    output.write(outcome.image, request, model=info.name, sampler=info.sampler)
+    output.write(outcome, request, engine.info)
     # Nothing else may stand beside an image on standard output.
     told = sys.stderr if output.is_standard_output else sys.stdout
     print(f"{output.path}: {request.width}x{request.height}, seed {request.seed}", file=told)

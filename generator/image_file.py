@@ -3,20 +3,18 @@
 import os
 import sys
 import tempfile
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import ExifTags, Image
-
-from generator.png import format_parameters, png_bytes
+from generator.image_bytes import encoded
 
 if TYPE_CHECKING:
+    from generator.job import Succeeded
+    from generator.model_info import ModelInfo
     from generator.request import GenerationRequest
 
 STANDARD_OUTPUT = Path("-")
-FORMATS = {"": "PNG", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-QUALITY = 95
+FORMATS = {"": "png", ".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 
 class CannotWrite(Exception):
@@ -32,14 +30,12 @@ class ImageFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.is_standard_output = path == STANDARD_OUTPUT
-        self.format = "PNG" if self.is_standard_output else _format(path)
+        self.format = "png" if self.is_standard_output else _format(path)
         self._beside = None if self.is_standard_output else _beside(path)
 
-    def write(
-        self, image: Image.Image, request: "GenerationRequest", *, model: str, sampler: str
-    ) -> None:
+    def write(self, outcome: "Succeeded", request: "GenerationRequest", info: "ModelInfo") -> None:
         """Raises OSError."""
-        data = image_bytes(image, self.format, request, model=model, sampler=sampler)
+        data = encoded(outcome, request, info, self.format)
         if self._beside is None:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
@@ -50,21 +46,6 @@ class ImageFile:
     def close(self) -> None:
         if self._beside is not None:
             self._beside.unlink(missing_ok=True)
-
-
-def image_bytes(
-    image: Image.Image, kind: str, request: "GenerationRequest", *, model: str, sampler: str
-) -> bytes:
-    """A PNG, JPEG or WebP with the parameters where image tools look for them."""
-    if kind == "PNG":
-        return png_bytes(image, request, model=model, sampler=sampler)
-    text = format_parameters(request, model=model, sampler=sampler)
-    exif = Image.Exif()
-    comment = b"UNICODE\0" + text.encode("utf-16-be")
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
-    file = BytesIO()
-    image.save(file, kind, quality=QUALITY, exif=exif)
-    return file.getvalue()
 
 
 def _format(path: Path) -> str:

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from generator.marking import Marking
 from generator.request import (
     MAX_STEPS,
     GenerationRequest,
@@ -18,6 +19,7 @@ class ModelInfo:
 
     ``most_steps`` is the largest ``num_inference_steps`` that the scheduler can take. A checkpoint
     that names its ``learnt_sizes`` paints others badly; it may be asked for them all the same.
+    ``marking`` is what the files of its images say of it.
     """
 
     name: str
@@ -30,6 +32,7 @@ class ModelInfo:
     guidance_scale: float
     most_steps: int = MAX_STEPS
     learnt_sizes: tuple[Size, ...] = ()
+    marking: Marking = Marking()
 
     @property
     def sizes(self) -> tuple[Size, ...]:

@@ -34,11 +34,14 @@ def png_bytes(
     model: str,
     sampler: str,
     fast_path: str = "",
+    xmp: bytes = b"",
 ) -> bytes:
     """``model``, ``sampler`` and ``fast_path`` are names for people to read."""
     text = PngInfo()
     parameters = format_parameters(request, model=model, sampler=sampler, fast_path=fast_path)
     text.add_text("parameters", parameters)
+    if xmp:
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8"))
     file = BytesIO()
     # Run-length matching is all that filtered rows need. For made-up images of 1024x1024, from
     # grain to blur, it took 1/6 to 2/3 of the default's time and 98 to 100 % of its bytes; a flat
@@ -48,14 +51,16 @@ def png_bytes(
 
 
 def painted_png(outcome: "Succeeded", request: "GenerationRequest", info: "ModelInfo") -> bytes:
-    """The image of a job that succeeded, with what it was painted from and by."""
-    return png_bytes(
+    """The image of a job that succeeded, with what it was painted from and by, and marked so."""
+    png = png_bytes(
         outcome.image,
         request,
         model=info.name,
         sampler=info.sampler,
         fast_path=outcome.fast_path,
+        xmp=info.marking.xmp,
     )
+    return info.marking.signed(png, "image/png", info.name)
 
 
 def read_parameters(png: bytes) -> dict[str, str]:

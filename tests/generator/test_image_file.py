@@ -1,20 +1,20 @@
 """An image's file is tried before it is painted, and whole or not there."""
 
 import os
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 from fakes import FAKE_INFO
-from PIL import ExifTags, Image
+from PIL import Image
 from sudden_death import DEATHS, die
 
-from generator.image_file import CannotWrite, ImageFile, image_bytes
-from generator.png import parse_parameters, read_parameters
+from generator.image_file import CannotWrite, ImageFile
+from generator.job import Succeeded
+from generator.png import read_parameters
 
 REQUEST = FAKE_INFO.request("a red house – by the sea", seed=7)
-NAMES = {"model": "a model", "sampler": "Euler"}
 IMAGE = Image.linear_gradient("L").convert("RGB")
+PAINTED = Succeeded(IMAGE), REQUEST, FAKE_INFO
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ IMAGE = Image.linear_gradient("L").convert("RGB")
 )
 def test_a_file_is_what_its_name_says_and_nothing_else_is_left(tmp_path, name, kind):
     file = ImageFile(tmp_path / name)
-    file.write(IMAGE, REQUEST, **NAMES)
+    file.write(*PAINTED)
     file.close()
     with Image.open(tmp_path / name) as image:
         image.load()
@@ -53,7 +53,7 @@ def test_who_is_killed_while_it_writes_leaves_what_was_there(tmp_path, death):
     path = tmp_path / "a.png"
     path.write_bytes(b"an older one")
     file = ImageFile(path)
-    die(death, lambda: file.write(IMAGE, REQUEST, **NAMES))
+    die(death, lambda: file.write(*PAINTED))
     assert path.read_bytes() == b"an older one"
     file.close()
 
@@ -61,7 +61,7 @@ def test_who_is_killed_while_it_writes_leaves_what_was_there(tmp_path, death):
 def test_a_new_file_is_for_whom_any_new_file_is_for(tmp_path):
     (tmp_path / "other").touch()
     file = ImageFile(tmp_path / "a.png")
-    file.write(IMAGE, REQUEST, **NAMES)
+    file.write(*PAINTED)
     assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
@@ -88,21 +88,8 @@ def test_a_file_that_may_not_be_written_is_refused(tmp_path, monkeypatch):
         ImageFile(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_every_format_carries_the_parameters(kind):
-    data = image_bytes(IMAGE, kind, REQUEST, **NAMES)
-    if kind == "PNG":
-        parameters = read_parameters(data)
-    else:
-        with Image.open(BytesIO(data)) as image:
-            comment = image.getexif().get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment]
-        assert comment.startswith(b"UNICODE\0")
-        parameters = parse_parameters(comment[8:].decode("utf-16-be"))
-    assert (parameters["Prompt"], parameters["Seed"]) == ("a red house – by the sea", "7")
-
-
 def test_standard_output_is_a_png(capfdbinary):
     file = ImageFile(Path("-"))
-    file.write(IMAGE, REQUEST, **NAMES)
+    file.write(*PAINTED)
     file.close()
     assert read_parameters(capfdbinary.readouterr().out)["Seed"] == "7"
