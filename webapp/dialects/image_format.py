@@ -1,35 +1,30 @@
 """The formats in which dialects send images."""
 
 from dataclasses import dataclass
-from io import BytesIO
 
 from flask import Request
 
-from generator.png import painted_png
+from generator.image_bytes import MIMETYPES, encoded
 from webapp.dialects.work import Painted
 from webapp.services import services
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFormat:
-    """``name`` is Pillow's, in lower case."""
-
     name: str
 
     @property
     def mimetype(self) -> str:
-        return f"image/{self.name}"
+        return MIMETYPES[self.name]
 
-    def encode(self, painted: Painted) -> bytes:
-        if self.name == "png":
-            return painted_png(painted.outcome, painted.request, services().generator.info)
-        file = BytesIO()
-        painted.outcome.image.save(file, self.name, quality=90)
-        return file.getvalue()
+    def encode(self, painted: Painted, quality: int | None = None) -> bytes:
+        """``quality``, from 0 to 100, is for JPEG and WebP."""
+        info = services().generator.info
+        return encoded(painted.outcome, painted.request, info, self.name, quality)
 
 
 PNG = ImageFormat("png")
-FORMATS = {each.name: each for each in (PNG, ImageFormat("jpeg"), ImageFormat("webp"))}
+FORMATS = {name: ImageFormat(name) for name in MIMETYPES}
 
 
 def accepted(request: Request) -> ImageFormat:
