@@ -1,6 +1,5 @@
 """What the clients of a load do to a server, what is read of its process, and a short load."""
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -119,25 +118,36 @@ def test_a_thread_a_descriptor_and_memory_that_are_kept_are_seen():
     stay = threading.Event()
     thread = threading.Thread(target=stay.wait)
     thread.start()
-    with open(os.devnull):
+    with open(os.devnull), open(os.devnull):
         kept = b"x" * (50 * MEGABYTE)
         after = Held.by(this)
     stay.set()
     thread.join()
     assert after.threads == before.threads + 1
-    assert after.descriptors == before.descriptors + 1
+    assert after.descriptors == before.descriptors + 2
     assert after.bytes > before.bytes + len(kept) / 2
 
 
 def test_what_is_left_is_read_once_it_settled(served, monkeypatch):
+    opened, read = threading.Event(), threading.Event()
+
+    def hold_for_a_while() -> None:
+        opened.wait()
+        threading.Event().wait(4)
+        os.close(held)
+        read.wait()
+
+    thread = threading.Thread(target=hold_for_a_while, daemon=True)
+    thread.start()
     before = settled(served)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(open(os.devnull))
-        threading.Timer(0.5, stack.pop_all().close).start()
-        assert settled(served, before).descriptors <= before.descriptors
+    held = os.open(os.devnull, os.O_RDONLY)
+    opened.set()
+    assert settled(served, before).descriptors <= before.descriptors
     monkeypatch.setattr("scripts.load_test.readings.SETTLING_SECONDS", 1.5)
     with open(os.devnull):
         assert settled(served, before).descriptors > before.descriptors
+    read.set()
+    thread.join()
 
 
 def test_the_memory_is_read_every_so_often(served):
