@@ -62,10 +62,8 @@ class Engine(ModelThread[Model]):
         self._queue = Queue()
         self._running: list[Running] = []
         self._forward_limit = ForwardLimit(max_batch_size)
-        self._pace = Pace()
-        self._total_steps = 0
-        self.tally = Tally(PHASES, STAGES, clock)
-        self.ledger = Ledger()
+        self._pace, self._total_steps = Pace(), 0
+        self.tally, self.ledger = Tally(PHASES, STAGES, clock), Ledger()
         self._previews = Previews()
 
     # For any thread.
