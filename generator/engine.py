@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from generator.engine_stats import PHASES, STAGES, EngineStats
 from generator.forward_limit import ForwardLimit
 from generator.job import Failed, Job, Progress, Queued, Succeeded
+from generator.ledger import Ledger
 from generator.model import BegunAnew, FastPath, Improving, Model, Sample
 from generator.model_info import ModelInfo
 from generator.pace import Outlook, Pace, ahead
@@ -59,9 +60,8 @@ class Engine(ModelThread[Model]):
         self._queue = Queue()
         self._running: list[Running] = []
         self._forward_limit = ForwardLimit(max_batch_size)
-        self._pace = Pace()
-        self._total_steps = 0
-        self.tally = Tally(PHASES, STAGES, clock)
+        self._pace, self._total_steps = Pace(), 0
+        self.tally, self.ledger = Tally(PHASES, STAGES, clock), Ledger()
         self._previews = Previews()
 
     # For any thread.
@@ -81,6 +81,7 @@ class Engine(ModelThread[Model]):
             if len(self._queue.jobs) + count > self.max_jobs:
                 raise QueueFull(self._seconds_until_a_place_is_free())
             self._queue.jobs.update(jobs)
+            self.ledger.accept(jobs)
         return jobs
 
     def submit(self, request: GenerationRequest, job: Job | None = None, client: str = "") -> Job:

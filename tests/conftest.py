@@ -30,6 +30,13 @@ HEAVY_IMPORT = re.compile(
 def pytest_addoption(parser: pytest.Parser) -> None:
     text = "only what needs no model, no browser and no patience"
     parser.addoption("--fast", action="store_true", help=text)
+    text = "how long each test damages pictures or sends junk at random (%(default)s)"
+    parser.addoption("--fuzz-seconds", type=float, default=1.5, metavar="SECONDS", help=text)
+
+
+@pytest.fixture
+def fuzz_seconds(pytestconfig: pytest.Config) -> float:
+    return float(pytestconfig.getoption("--fuzz-seconds"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

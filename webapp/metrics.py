@@ -17,6 +17,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from generator.ledger import Ledger
 from models_cache.runtime.tally import Totals
 from webapp.access import method_and_route
 from webapp.services import Services, services
@@ -71,6 +72,7 @@ class _Engines(Collector):
         """Called by the registry."""
         now = services()
         yield from _queue(now)
+        yield from _ledger(now.generator.ledger)
         engines = (now.captioner, now.generator)
         totals = {engine.name: engine.tally.totals() for engine in engines}
         yield from _work(now, totals.values())
@@ -86,6 +88,14 @@ def _queue(now: Services) -> Iterator[Metric]:
     yield _gauge("jobs_waiting", "Jobs that wait for the generator.", stats.waiting)
     yield _gauge("jobs_running", "Jobs that are painted now.", stats.running)
     yield _gauge("captions_waiting", "Pictures that wait for a caption.", now.captioner.waiting)
+
+
+def _ledger(ledger: Ledger) -> Iterator[Metric]:
+    yield _counter("jobs_accepted", "Jobs that got a place in the queue.", ledger.accepted)
+    ended = CounterMetricFamily("lookalike_jobs_ended", "Jobs that ended.", labels=["status"])
+    for status, count in ledger.ended.items():
+        ended.add_metric([status], count)
+    yield ended
 
 
 def _work(now: Services, totals: Iterable[Totals]) -> Iterator[Metric]:

@@ -9,27 +9,28 @@ from urllib.parse import urlencode
 
 BOUNDARY = "a-boundary-that-no-picture-holds"
 ENOUGH_SECONDS = 600
+HOST = "127.0.0.1"
 
 
 class UnexpectedAnswer(Exception):
     """Names the address, the status and the beginning of the answer."""
 
 
-def get(port: int, path: str) -> bytes:
-    return _read(_ask(port, "GET", path), path, 200)
+def get(port: int, path: str, host: str = HOST) -> bytes:
+    return _read(_ask(port, "GET", path, host=host), path, 200)
 
 
-def wait_until_ready(port: int) -> None:
+def wait_until_ready(port: int, host: str = HOST) -> None:
     """Asks ``/readyz`` until it answers 200. Raises TimeoutError."""
     deadline = time.monotonic() + ENOUGH_SECONDS
-    while not _is_ready(port):
+    while not _is_ready(port, host):
         if time.monotonic() > deadline:
             raise TimeoutError(f"not ready after {ENOUGH_SECONDS} s")
         time.sleep(0.02)
 
 
-def _is_ready(port: int) -> bool:
-    with _ask(port, "GET", "/readyz") as answer:
+def _is_ready(port: int, host: str) -> bool:
+    with _ask(port, "GET", "/readyz", host=host) as answer:
         return answer.status == 200
 
 
@@ -59,7 +60,7 @@ def similar_image(port: int, picture: bytes, fields: Mapping[str, object]) -> by
 def upload(port: int, picture: bytes, fields: Mapping[str, object]) -> http.client.HTTPResponse:
     """The answer, yet to be read: to the job's page, or why there is none."""
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
-    return _ask(port, "POST", "/", _form(picture, fields), headers)
+    return _ask(port, "POST", "/", form(picture, fields), headers)
 
 
 def cancel(port: int, job: str) -> None:
@@ -79,14 +80,18 @@ def _follow(port: int, path: str) -> None:
     raise UnexpectedAnswer(f"{path} ended without an image")
 
 
-def _form(picture: bytes, fields: Mapping[str, object]) -> bytes:
+def form(picture: bytes | None, fields: Mapping[str, object]) -> bytes:
+    """A form as browsers send it, with or without a picture."""
     parts = [
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
         for name, value in fields.items()
     ]
-    image = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="scene.png"'
-    parts += [image.encode(), b"\r\nContent-Type: image/png\r\n\r\n", picture]
-    return b"".join([*parts, f"\r\n--{BOUNDARY}--\r\n".encode()])
+    if picture is not None:
+        image = (
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="scene.png"'
+        )
+        parts += [image.encode(), b"\r\nContent-Type: image/png\r\n\r\n", picture, b"\r\n"]
+    return b"".join([*parts, f"--{BOUNDARY}--\r\n".encode()])
 
 
 def _ask(
@@ -95,8 +100,9 @@ def _ask(
     path: str,
     body: bytes | None = None,
     headers: dict[str, str] | None = None,
+    host: str = HOST,
 ) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ENOUGH_SECONDS)
+    connection = http.client.HTTPConnection(host, port, timeout=ENOUGH_SECONDS)
     try:
         # The answer then ends with its connection, which nobody else has to close.
         connection.request(method, path, body, {"Connection": "close", **(headers or {})})

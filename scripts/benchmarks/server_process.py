@@ -10,6 +10,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
+
+from scripts.benchmarks.client import HOST
 
 
 class ServerFailed(Exception):
@@ -24,6 +27,7 @@ class Server:
     page_port: int
     api_port: int
     pid: int
+    host: str = HOST
 
     def held_bytes(self) -> int:
         """The part of its memory that is in RAM. On Linux only."""
@@ -34,27 +38,30 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(flags: Sequence[str]) -> Iterator[Server]:
-    """Announced, and stopped in the end. Raises ServerFailed."""
-    command = [sys.executable, "-m", "webapp", "--host=127.0.0.1", "--port=0", "--api-port=0"]
-    with tempfile.TemporaryFile("w+") as errors:
-        launched = time.perf_counter()
+def serving(flags: Sequence[str], host: str = HOST, log: TextIO | None = None) -> Iterator[Server]:
+    """Announced, and stopped in the end. Raises ServerFailed.
+
+    ``log`` is a file that its log goes to; it can be read after the server's end, too.
+    """
+    command = [sys.executable, "-m", "webapp", f"--host={host}", "--port=0", "--api-port=0"]
+    with tempfile.TemporaryFile("w+") as own:
+        errors, launched = log or own, time.perf_counter()
         with subprocess.Popen(
             [*command, *flags], stdout=subprocess.PIPE, stderr=errors, text=True
         ) as process:
             try:
                 assert process.stdout is not None
-                ports = [_port(process.stdout.readline()) for _ in range(2)]
+                ports = [_port(host, process.stdout.readline()) for _ in range(2)]
                 if None in ports:
                     process.wait()
                     errors.seek(0)
                     raise ServerFailed(errors.read().strip())
                 page_port, api_port = (port for port in ports if port)
-                yield Server(launched, page_port, api_port, process.pid)
+                yield Server(launched, page_port, api_port, process.pid, host)
             finally:
                 process.send_signal(signal.SIGTERM)
 
 
-def _port(line: str) -> int | None:
-    address = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+def _port(host: str, line: str) -> int | None:
+    address = re.search(rf"http://{re.escape(host)}:(\d+)/", line)
     return int(address[1]) if address else None

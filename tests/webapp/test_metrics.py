@@ -131,6 +131,18 @@ def test_the_time_of_each_phase_grows(app_client, by_hand):
     assert all(samples["phase_seconds_total", phase] > 0 for phase in phases)
 
 
+def test_as_many_jobs_end_as_were_accepted(app_client, by_hand):
+    assert scrape(app_client)["jobs_accepted_total",] == 0
+    cancelled = job_of(by_hand, upload(app_client))
+    app_client.post(f"/jobs/{cancelled.id}/cancel")
+    paint(by_hand, "a house")
+    paint(by_hand, "fails in decode")
+    samples = scrape(app_client)
+    assert samples["jobs_accepted_total",] == 3
+    statuses = "succeeded", "failed", "cancelled"
+    assert [samples["jobs_ended_total", status] for status in statuses] == [1, 1, 1]
+
+
 @pytest.mark.parametrize("stage", ["prepare", "denoise", "scheduler", "decode"])
 def test_failures_are_counted_by_their_kind(app_client, by_hand, stage):
     assert scrape(app_client)["failures_total", stage] == 0
