@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from models_cache import environment, terminal
@@ -15,13 +16,14 @@ from tqdm import tqdm
 from generator.engine import Engine
 from generator.image_file import CannotWrite, ImageFile
 from generator.job import Job, Progress, Succeeded
+from generator.marking import Marking
 from generator.pipeline import COMPONENTS, read_model_info
 from generator.request import GenerationRequest, InvalidRequest
 from generator.sdxl import SDXL
 from models_cache.advice import CannotStart
 from models_cache.catalog import Family
 from models_cache.choose import choose
-from models_cache.flags import EPILOG, add_model_flags
+from models_cache.flags import EPILOG, add_model_flags, add_yes_flag
 from models_cache.runtime import nvidia
 from models_cache.runtime.device import pick_device, use_device
 from models_cache.runtime.gpu_fit import place
@@ -54,7 +56,8 @@ def _serve(parser: argparse.ArgumentParser, options: argparse.Namespace, output:
         print(choice.reason, file=sys.stderr)
         checkpoint = choice.checkpoints[Family.SDXL]
         placement = place(options.memory, [checkpoint], device, options.dtype)
-        info = read_model_info(checkpoint)
+        marking = Marking(is_on=not options.no_marking)
+        info = replace(read_model_info(checkpoint), marking=marking)
         parameters = {name: getattr(options, name) for name in PARAMETERS}
         request = info.request(options.prompt, **parameters)
         check_weights(checkpoint, COMPONENTS)
@@ -63,7 +66,7 @@ def _serve(parser: argparse.ArgumentParser, options: argparse.Namespace, output:
         return 2
     except InvalidRequest as error:
         parser.error(str(error))
-    return _paint(Engine(SDXL.load(checkpoint, placement)), request, output)
+    return _paint(Engine(SDXL.load(checkpoint, placement), info=info), request, output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in PARAMETERS:
         kind = {"negative_prompt": str, "guidance_scale": float}.get(name, int)
         parser.add_argument("--" + name.replace("_", "-"), type=kind)
+    text = "leaves out of the file what says that a model made it"
+    add_yes_flag(parser, os.environ, "no_marking", text)
     add_model_flags(parser, os.environ, [Family.SDXL])
     return parser
 

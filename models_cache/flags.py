@@ -71,6 +71,14 @@ def add_word_flag(
     add_flag(parser, environ, name, first.value, type=_one_of(words), metavar=metavar, help=said)
 
 
+def add_yes_flag(
+    parser: argparse.ArgumentParser, environ: Mapping[str, str], name: str, text: str
+) -> None:
+    """A flag that alone means yes; it and its variable also take yes or no."""
+    words: dict[str, Any] = {"nargs": "?", "const": True, "metavar": "yes"}
+    add_flag(parser, environ, name, False, type=_yes, help=text, **words)
+
+
 def add_model_flags(
     parser: argparse.ArgumentParser,
     environ: Mapping[str, str],
@@ -117,6 +125,12 @@ def add_model_flags(
         "the weights' number format; auto: fp16 on CUDA, on a CPU fp32, or bf16 for the full models"
         " if it computes in that",
     )
+
+
+def _yes(text: str) -> bool:
+    if text.lower() not in ("yes", "true", "1", "no", "false", "0"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither yes nor no")
+    return text.lower() in ("yes", "true", "1")
 
 
 def _one_of(words: type[Word]) -> Callable[[str], Word]:

@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
@@ -14,6 +15,7 @@ environment.prepare()
 
 import captioner.engine
 import generator.engine
+from generator.marking import Marking
 from generator.pipeline import read_model_info
 from models_cache.advice import CannotStart
 from models_cache.catalog import ROLES, Family
@@ -46,6 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     recent = logs.configure(settings.log_format)
     try:
         keys = read_keys(settings)
+        marking = read_marking(settings)
         names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
         models = ModelPair.choose(
             settings.models,
@@ -55,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
             settings.dtype,
             settings.fast_path,
         )
-        services = make_services(settings, models, keys, recent)
+        services = make_services(settings, models, keys, recent, marking)
         sockets = bind(settings.host, [settings.port, settings.api_port])
     except CannotStart as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
@@ -89,14 +92,30 @@ def read_keys(settings: Settings) -> Keys | None:
     return keys
 
 
+def read_marking(settings: Settings) -> Marking:
+    """Raises CannotStart."""
+    if settings.c2pa_key is None:
+        return Marking(is_on=not settings.no_marking)
+    try:  # not everybody has what it needs, nor wants it loaded
+        from webapp.content_credentials import ContentCredentials
+    except ImportError as error:
+        raise CannotStart(
+            "--c2pa-key needs c2pa-python, and that is not installed",
+            "Start with: scripts/serve --with c2pa",
+        ) from error
+    return Marking(sign=ContentCredentials.open(settings.c2pa_key).sign)
+
+
 def make_services(
     settings: Settings,
     models: ModelPair,
     keys: Keys | None = None,
     recent: logs.Recent | None = None,
+    marking: Marking | None = None,
 ) -> Services:
     """The engines wait for their models, which ``_run`` loads. Raises CannotStart."""
     info = read_model_info(models.checkpoints[Family.SDXL])
+    info = replace(info, marking=marking or Marking())
     known_models = [(family, each.known) for family, each in models.checkpoints.items()]
     return Services(
         captioner.engine.Engine(),
@@ -119,7 +138,9 @@ def _announce(settings: Settings, server: Server, keys: Keys | None) -> None:
     page, api = (addresses.url(settings.host, port) for port in server.ports)
     print(f"The page:  {page}")
     print(f"The API:   {api}generate-image?prompt=a+red+house+by+the+sea")
-    print("No safety checker, no watermark: whoever shares this answers for its images.")
+    print("No safety checker: whoever shares this answers for its images.")
+    if settings.no_marking:
+        print("Image files do not say that a model made them.")
     if keys is not None:
         _announce_keys(settings, keys, page)
     elif settings.insecure_open:

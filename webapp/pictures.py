@@ -43,7 +43,7 @@ def thumbnail(job_id: str) -> Response:
     entry = services().jobs.get(job_id)
     outcome = entry.job.outcome
     if isinstance(outcome, Succeeded):
-        return _picture(_small(outcome.image), "image/jpeg")
+        return _picture(_small(outcome.image, _marking()), "image/jpeg")
     with Image.open(BytesIO(entry.original.jpeg)) as picture:
         response = _picture(_small(picture), "image/jpeg")
     response.headers["Cache-Control"] = "no-store"
@@ -61,7 +61,7 @@ def preview(job_id: str) -> Response:
         raise NotFound
     step, image = latest
     file = BytesIO()
-    image.save(file, "JPEG", quality=90, subsampling=0)
+    image.save(file, "JPEG", quality=90, subsampling=0, xmp=_marking())
     response = _picture(file.getvalue(), "image/jpeg")
     if request.args.get("step") != str(step):
         response.headers["Cache-Control"] = "no-store"
@@ -74,11 +74,16 @@ def file_name(words: str, seed: int) -> str:
     return f"{slug or 'lookalike'}-{seed}.png"
 
 
-def _small(picture: Image.Image) -> bytes:
+def _small(picture: Image.Image, xmp: bytes = b"") -> bytes:
     small, file = picture.copy(), BytesIO()
     small.thumbnail(THUMBNAIL)
-    small.save(file, "JPEG", quality=80)
+    small.save(file, "JPEG", quality=80, xmp=xmp)
     return file.getvalue()
+
+
+def _marking() -> bytes:
+    """Of small pictures of an image too: they are images that a model made."""
+    return services().generator.info.marking.xmp
 
 
 def _picture(data: bytes, mimetype: str) -> Response:

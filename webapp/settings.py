@@ -15,6 +15,7 @@ from models_cache.flags import (
     add_flag,
     add_model_flags,
     add_word_flag,
+    add_yes_flag,
 )
 from webapp.hosts import host_name, is_loopback
 from webapp.limits import Limits
@@ -51,6 +52,8 @@ class Settings:
     trusted_proxy: str | None = None  # an IP address
     log_format: LogFormat = LogFormat.TEXT
     log_prompts: bool = False
+    no_marking: bool = False  # image files then do not say that a model made them
+    c2pa_key: Path | None = None  # signs image files
 
     @classmethod
     def read(cls, arguments: Sequence[str], environ: Mapping[str, str]) -> "Settings":
@@ -65,6 +68,8 @@ class Settings:
                 f"argument {exposed}, and there is no key: add --key-file FILE, which is made if it"
                 " is not there. (--insecure-open lets everybody in.)"
             )
+        if options.c2pa_key and options.no_marking:
+            parser.error("argument --c2pa-key: --no-marking leaves out what is to be signed.")
         if options.port == options.api_port != 0:
             parser.error("argument --api-port: the page has this port: give each its own.")
         return cls(**vars(options))
@@ -128,6 +133,10 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         add_flag(parser, environ, name, default, type=kind, help=f"{text} (%(default)s)")
     _add_access_flags(parser, environ)
     _add_log_flags(parser, environ)
+    text = "leaves out of image files what says that a model made them (docs/marking.md)"
+    add_yes_flag(parser, environ, "no_marking", text)
+    text = "signs that too: a key and its certificate, made if not there; needs --with c2pa"
+    add_flag(parser, environ, "c2pa_key", None, type=Path, metavar="FILE", help=text)
     return parser
 
 
@@ -144,24 +153,14 @@ def _add_access_flags(parser: argparse.ArgumentParser, environ: Mapping[str, str
     proxy = "the address of a proxy in front, whose X-Forwarded headers are believed"
     add("trusted_proxy", None, proxy, type=_address, metavar="ADDRESS")
     text = "lets everybody in who can reach the server: no key is needed"
-    add("insecure_open", False, text, type=_yes, nargs="?", const=True, metavar="yes")
+    add_yes_flag(parser, environ, "insecure_open", text)
 
 
 def _add_log_flags(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
     lines = "lines for people, or a JSON object a line for programs"
     add_word_flag(parser, environ, "log_format", LogFormat.TEXT, lines)
     text = "writes into the log what is painted: without it, the log knows no prompts"
-    add_flag(
-        parser,
-        environ,
-        "log_prompts",
-        False,
-        type=_yes,
-        nargs="?",
-        const=True,
-        metavar="yes",
-        help=text,
-    )
+    add_yes_flag(parser, environ, "log_prompts", text)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -179,12 +178,6 @@ def _address(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no IP address, as 127.0.0.1 is") from None
-
-
-def _yes(text: str) -> bool:
-    if text.lower() not in ("yes", "true", "1", "no", "false", "0"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither yes nor no")
-    return text.lower() in ("yes", "true", "1")
 
 
 def read_port(text: str) -> int:

@@ -42,6 +42,14 @@ def test_a_file_is_what_its_name_says(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["out.jpg"]
 
 
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_a_file_says_that_a_model_made_it_unless_it_is_not_to(tmp_path: Path, is_marked: bool):
+    file, flag = tmp_path / "out.webp", [] if is_marked else ["--no-marking"]
+    assert main(["--models", "demo", "a tree", "-o", str(file), *STEPS, *flag]) == 0
+    with Image.open(file) as image:
+        assert ("xmp" in image.info) is is_marked
+
+
 def test_standard_output_gets_the_image_alone():
     command = [sys.executable, "-m", "generator", "--models", "demo", "a tree", "-o", "-", *STEPS]
     done = subprocess.run(command, capture_output=True, timeout=120)

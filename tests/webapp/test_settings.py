@@ -32,6 +32,9 @@ CHOICES = [
     ("log-format", "json", LogFormat.JSON),
     ("log-prompts", "yes", True),
     ("log-prompts", "no", False),
+    ("no-marking", "yes", True),
+    ("no-marking", "no", False),
+    ("c2pa-key", "some/key", Path("some/key")),
 ]
 # What lets others reach the server: refused without a key, or the word that none is needed.
 EXPOSING = [
@@ -196,6 +199,11 @@ def test_two_equal_ports_are_refused(capsys):
     assert "argument --api-port: " in refusal(capsys, ["--port=7000", "--api-port=7000"])
     assert "argument --api-port: " in refusal(capsys, ["--port=5000"])
     assert "argument --api-port: " in refusal(capsys, [], {"LOOKALIKE_API_PORT": "8000"})
+
+
+def test_nothing_is_signed_that_is_left_out(capsys):
+    sentence = refusal(capsys, ["--c2pa-key=key"], {"LOOKALIKE_NO_MARKING": "yes"})
+    assert "argument --c2pa-key: --no-marking leaves out what is to be signed." in sentence
 
 
 def test_both_ports_may_be_the_systems_choice():
