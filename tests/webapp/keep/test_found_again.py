@@ -92,6 +92,13 @@ def test_what_the_picture_s_file_said_can_still_be_filled_in(start):
     assert (words_in(page), value_of(page, "seed")) == (CAPTION, "1234567")
 
 
+def test_visitors_and_the_owner_are_told_what_is_kept_and_for_how_long(start):
+    client = start(max_bytes=7 * 10**9, max_days=9).client
+    assert "on this server's disk for 9 days" in client.get("/about").text
+    assert "not on its disk" not in client.get("/about").text
+    assert "Kept on the disk: up to 7.00 GB, for at most\n  9 days" in client.get("/status").text
+
+
 def test_who_does_not_know_the_id_finds_nothing(start):
     now = start()
     now.send()

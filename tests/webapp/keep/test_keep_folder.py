@@ -43,11 +43,12 @@ def test_one_server_at_a_time_has_it(folder):
     Folder.open(folder).close()
 
 
-@pytest.mark.parametrize("spoilt", [".", "images", "originals", "lock"])
+@pytest.mark.parametrize("spoilt", [".", "images", "originals", "lock", "images/new-a-file"])
 def test_what_cannot_be_written_is_one_sentence(folder, spoilt):
-    path = folder / spoilt
+    """Each is a folder in place of a file, or a file in place of a folder."""
+    path = folder / spoilt.replace("a-file", f"{'0' * 32}.jpg")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir() if spoilt == "lock" else path.write_bytes(b"")
+    path.mkdir() if spoilt.startswith(("lock", "images/")) else path.write_bytes(b"")
     sentence = rf"pictures cannot be kept in {folder}: [\w ]+\. Name another folder with --keep\.$"
     with pytest.raises(CannotStart, match=sentence):
         Folder.open(folder)
