@@ -70,6 +70,7 @@ def test_its_words_are_painted_again_from_the_same_picture(start):
     assert answer.status_code == 303
     now.client.post(f"/jobs/{old.id}/delete")
     new = job_of(now.services, answer)
+    assert isinstance(now.services.jobs.held(new.id).original.held, bytes)  # its file may go
     now.paint()
     now = start.after(now)
     [found_again] = now.same([new])
