@@ -66,12 +66,13 @@ class Engine(ModelThread[Model]):
 
     # For any thread.
 
-    def reserve(self, count: int = 1, client: str = "") -> list[Job]:
+    def reserve(self, count: int = 1, client: str = "", ids: Sequence[str] = ()) -> list[Job]:
         """Jobs with places in the queue, to be submitted later; an outcome frees its job's place.
 
-        Takes all places or none. Clients take turns. Raises QueueFull or EngineClosed.
+        Takes all places or none. Clients take turns. ``ids`` are those of as many jobs of an
+        earlier start. Raises QueueFull or EngineClosed.
         """
-        jobs = [Job(client) for _ in range(count)]
+        jobs = [Job(client, job_id) for job_id in ids or [""] * count]
         with self._changed:
             self._check_open()
             self._drop_finished()

@@ -51,12 +51,17 @@ class Succeeded:
     """``unseen_words`` are the prompt's last words, if it was longer than the encoders read.
 
     ``fast_path`` names what made it faster, and its numbers a little different; "" if nothing did.
+    ``held`` is the image, or reads it: of an earlier start it stays on the disk.
     """
 
     status: ClassVar = "succeeded"
-    image: Image.Image
+    held: Image.Image | Callable[[], Image.Image]
     unseen_words: tuple[str, ...] = ()
     fast_path: str = ""
+
+    @property
+    def image(self) -> Image.Image:
+        return self.held if isinstance(self.held, Image.Image) else self.held()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,11 @@ Outcome = Succeeded | Failed | Cancelled
 class Job:
     """An append-only log that ends with exactly one outcome. Every method is for any thread.
 
-    ``client`` says whose it is: clients take turns.
+    ``client`` says whose it is: clients take turns. A job of an earlier start has its ``job_id``.
     """
 
-    def __init__(self, client: str = "") -> None:
-        self.id = secrets.token_hex(16)
+    def __init__(self, client: str = "", job_id: str = "") -> None:
+        self.id = job_id or secrets.token_hex(16)
         self.client = client
         self._events: list[Event] = []
         self._preview: tuple[int, Image.Image] | None = None

@@ -1,7 +1,7 @@
 """The loaded checkpoint's sizes and defaults, and the requests that it can serve."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from generator.marking import Marking
 from generator.request import (
@@ -76,6 +76,11 @@ class ModelInfo:
         self._check_size("height", fields["height"])
         check_whole_number("num_inference_steps", fields["num_inference_steps"], 1, self.most_steps)
         return GenerationRequest(prompt, **fields)  # type: ignore[arg-type]
+
+    def check(self, request: GenerationRequest) -> None:
+        """Raises InvalidRequest for one that was made for another checkpoint."""
+        parameters = asdict(request)
+        self.request(parameters.pop("prompt"), **parameters)
 
     def _check_size(self, field: str, value: object) -> None:
         multiple = self.size_multiple

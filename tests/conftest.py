@@ -12,7 +12,7 @@ from models_cache import environment
 
 environment.prepare(online=True)  # for the hub on this machine, which tests bring themselves
 
-OUR_THREADS = ("generator", "captioner", "server", "waitress")
+OUR_THREADS = ("generator", "captioner", "keeper", "server", "waitress")
 
 FAST = "not (tiny or demo or browser or pictures or gpu or simulated_card or slow)"
 HEAVY_FOLDERS = ("browser", "gpu", "simulated_card")

@@ -5,11 +5,13 @@ import re
 from collections.abc import Mapping
 from io import BytesIO
 
+from fakes import FAKE_INFO
 from PIL import Image
 from werkzeug.test import TestResponse
 
 from generator.job import Job
 from webapp.captioning import captioned
+from webapp.order import Order
 
 JSON = {"Accept": "application/json"}
 SECONDS = 10
@@ -44,6 +46,12 @@ def job_of(services, response: TestResponse):
     """The job that an upload started."""
     assert response.status_code == 303, alert(response)
     return services.jobs.get(response.location.removeprefix("/jobs/")).job
+
+
+def an_order(images: int = 1, seed: int = 0, **parameters: object) -> Order:
+    """For as many images of one prompt, whose seeds count up."""
+    seeds = range(seed, seed + images)
+    return Order(tuple(FAKE_INFO.request("x", seed=each, **parameters) for each in seeds), "x")
 
 
 def caption_of(job: Job) -> str | None:

@@ -25,6 +25,8 @@ from webapp import addresses, create_app, logs
 from webapp.hosts import is_loopback
 from webapp.invite import show
 from webapp.job_store import JobStore
+from webapp.keep.archive import Archive
+from webapp.keep.resume import begin
 from webapp.keys import Keys, reread_on_hangup
 from webapp.limits import Limits
 from webapp.models import ModelPair
@@ -49,6 +51,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         keys = read_keys(settings)
         marking = read_marking(settings)
+        archive = open_archive(settings)
         names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
         models = ModelPair.choose(
             settings.models,
@@ -67,6 +70,7 @@ def main(arguments: Sequence[str]) -> int:
         flag = "--port" if error.port == settings.port else "--api-port"
         print(f"{PROGRAM}: {error}. Choose another with {flag}.", file=sys.stderr)
         return 2
+    keeper = begin(archive, services, settings.log_prompts) if archive is not None else None
     app = create_app(settings, services)
     server = Server(
         app,
@@ -76,10 +80,22 @@ def main(arguments: Sequence[str]) -> int:
     )
     app.config["API_PORT"] = server.ports[1]
     stop_on_signals(server)
+    if keeper is not None:
+        keeper.start()
     if keys is not None:
         reread_on_hangup(keys, server.stop)
     _announce(settings, server, keys)
-    return _run(server, services, models, settings.step_seconds(models.placement.device.type))
+    code = _run(server, services, models, settings.step_seconds(models.placement.device.type))
+    if keeper is not None:
+        keeper.close()
+    return code
+
+
+def open_archive(settings: Settings) -> Archive | None:
+    """None if nothing is to be kept on a disk. Raises CannotStart."""
+    if settings.keep is None:
+        return None
+    return Archive.open(settings.keep, settings.max_kept_bytes, settings.max_kept_days)
 
 
 def read_keys(settings: Settings) -> Keys | None:

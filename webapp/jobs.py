@@ -71,11 +71,12 @@ def again(job_id: str) -> Response:
 
 def _again(entry: Entry) -> Response:
     generation, info = entry.job.request, services().generator.info
+    original = entry.original.in_memory()
     seed = generation.seed if generation else None
     fields = {"prompt": "", **request.form.to_dict()}
     order = parse_order(fields, info, entry.original.size, seed)
     jobs = similar.again(services(), order, str(order.prompt), captioned(entry.job), client())
-    return started(jobs, entry.original, order)
+    return started(jobs, original, order)
 
 
 @bp.get("/<job_id>/events")
@@ -86,6 +87,8 @@ def events(job_id: str) -> Response:
     start = int(last) + 1 if last.isdecimal() and len(last) < 9 else 0
     if job.is_finished and start >= len(job.events):
         return Response(status=204)  # tells a browser not to reconnect
+    if start > len(job.events):  # a number of an earlier start, which had got further
+        start = 0
     streams = services().streams
     if not streams.acquire(blocking=False):
         raise ServiceUnavailable("Too many pages follow their jobs: reload in a minute.")

@@ -60,9 +60,17 @@ def log_request(access: Access) -> None:
 def log_end_of(job: Job) -> None:
     """One line when the job ends, which names the request that asks for it now."""
     asked = {"client": client_name(), "request_id": access_of(request).request_id}
-    job.when_finished(
-        partial(_log_end, job, asked, time.monotonic(), current_app.config["LOG_PROMPTS"])
-    )
+    _log_at_the_end(job, asked, current_app.config["LOG_PROMPTS"])
+
+
+def log_end_of_resumed(job: Job, with_prompt: bool) -> None:
+    """The same for a job of an earlier start: its request was logged then."""
+    key_name, _, address = job.client.partition(" ")
+    _log_at_the_end(job, {"client": key_name or address}, with_prompt)
+
+
+def _log_at_the_end(job: Job, asked: Mapping[str, str], with_prompt: bool) -> None:
+    job.when_finished(partial(_log_end, job, asked, time.monotonic(), with_prompt))
 
 
 def _log_end(job: Job, asked: Mapping[str, str], began: float, with_prompt: bool) -> None:

@@ -53,6 +53,10 @@ class Order:
     def caption_request(self, image: Image.Image) -> CaptionRequest:
         return CaptionRequest(image, **self.caption)  # type: ignore[arg-type]
 
+    def apart(self) -> list["Order"]:
+        """An order for each image."""
+        return [replace(self, requests=(request,)) for request in self.requests]
+
     def with_words(self, words: str) -> list[GenerationRequest]:
         """Raises InvalidRequest for words that are no prompt."""
         return [replace(request, prompt=words) for request in self.requests]

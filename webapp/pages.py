@@ -58,7 +58,7 @@ def _options() -> dict[str, str]:
 
 def started(jobs: Sequence[Job], original: Original, order: Order) -> Response:
     """Keeps the jobs, in the browser's cookie too; 303 to the first one's page."""
-    services().jobs.add(jobs, original, order.size)
+    services().jobs.add(jobs, original, order)
     for job in jobs:
         log_end_of(job)
     response: Response = redirect(url_for("jobs.show", job_id=jobs[0].id), 303)  # type: ignore[assignment]

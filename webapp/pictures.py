@@ -26,11 +26,12 @@ def original(job_id: str) -> Response:
 @bp.get("/<job_id>/image.png")
 def image(job_id: str) -> Response:
     """The image, with its parameters in a text chunk; 409 while there is none."""
-    job = services().jobs.get(job_id).job
-    outcome, generation = job.outcome, job.request
+    entry = services().jobs.get(job_id)
+    job, outcome, generation = entry.job, entry.job.outcome, entry.job.request
     if not isinstance(outcome, Succeeded) or generation is None:
         raise Conflict(f"This job is {job.status}: it has no image.")
-    png = painted_png(outcome, generation, services().generator.info)
+    info = services().generator.info
+    png = entry.saved_png() if entry.saved_png else painted_png(outcome, generation, info)
     response = _picture(png, "image/png")
     name = file_name(generation.prompt, generation.seed)
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'

@@ -46,6 +46,9 @@ class Settings:
     max_upload_mb: int = 20  # of one picture
     max_stored_jobs: int = 200
     max_stored_mb: int = 512  # of all stored jobs' pictures
+    keep: Path | None = None  # a folder: jobs outlive the process
+    max_kept_mb: int = 10_000
+    max_kept_days: int = 30
     key_file: Path | None = None
     insecure_open: bool = False  # lets everybody in who can reach the server
     allowed_host: tuple[str, ...] = ()  # in lower case
@@ -92,6 +95,10 @@ class Settings:
     def max_stored_bytes(self) -> int:
         return self.max_stored_mb * MEGABYTE
 
+    @property
+    def max_kept_bytes(self) -> int:
+        return self.max_kept_mb * MEGABYTE
+
 
 def _exposed(options: argparse.Namespace) -> str:
     """How others can reach the server, for an error; "" if they cannot."""
@@ -125,12 +132,16 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         "max_upload_mb": (_up_to(MOST_UPLOAD_MB), "the largest picture that is taken, in MB"),
         "max_stored_jobs": (_up_to(1_000_000), "how many jobs are kept; the oldest goes first"),
         "max_stored_mb": (_up_to(1_000_000), "how much memory their pictures may take, in MB"),
+        "max_kept_mb": (_up_to(100_000_000), "how much of the disk --keep may take, in MB"),
+        "max_kept_days": (_up_to(36_500), "how long --keep keeps a job after its end, in days"),
     }
     text = "after so many seconds a call of a model hangs, and the server ends (300; on a CPU 3600)"
     add_flag(parser, environ, "step_timeout", None, type=_up_to(1_000_000), metavar="S", help=text)
     for name, (kind, text) in flags.items():
         default = getattr(Settings(), name)
         add_flag(parser, environ, name, default, type=kind, help=f"{text} (%(default)s)")
+    folder = "keeps jobs and their pictures in a folder, so that a restart loses none"
+    add_flag(parser, environ, "keep", None, type=Path, metavar="DIR", help=folder)
     _add_access_flags(parser, environ)
     _add_log_flags(parser, environ)
     text = "leaves out of image files what says that a model made them (docs/marking.md)"

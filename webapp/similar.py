@@ -24,6 +24,14 @@ def start(services: Services, image: Image.Image, order: Order, client: str = ""
     Raises QueueFull and EngineClosed.
     """
     jobs = services.generator.reserve(len(order.requests), client)
+    caption(services, jobs, image, order, client)
+    return jobs
+
+
+def caption(
+    services: Services, jobs: list[Job], image: Image.Image, order: Order, client: str
+) -> None:
+    """Has jobs with places in the queue captioned, then painted. Raises EngineClosed."""
     for job in jobs:
         job.publish(Captioning())
     try:
@@ -34,7 +42,6 @@ def start(services: Services, image: Image.Image, order: Order, client: str = ""
     for job in jobs:
         job.when_finished(lambda: _give_up(jobs, future))
     future.add_done_callback(lambda done: _generate(services, jobs, order, done))
-    return jobs
 
 
 def again(
@@ -57,22 +64,20 @@ def again(
     return jobs
 
 
-def _give_up(jobs: list[Job], caption: "Future[Caption]") -> None:
+def _give_up(jobs: list[Job], to_come: "Future[Caption]") -> None:
     """Jobs that all end early need no caption; a caption that is there is not disturbed."""
     if all(job.is_finished for job in jobs):
-        caption.cancel()
+        to_come.cancel()
 
 
-def _generate(
-    services: Services, jobs: list[Job], order: Order, caption: "Future[Caption]"
-) -> None:
+def _generate(services: Services, jobs: list[Job], order: Order, done: "Future[Caption]") -> None:
     """Runs on the captioner's thread, as soon as the caption is there or has failed."""
-    if caption.cancelled():
+    if done.cancelled():
         return
-    if (failure := caption.exception()) is not None:
+    if (failure := done.exception()) is not None:
         _fail(jobs, _failed(failure))
         return
-    said = caption.result()
+    said = done.result()
     for job in jobs:
         job.publish(Captioned(said, said.is_familiar))
     words = said if order.keeps_tics else without_tics(said)
@@ -90,6 +95,7 @@ def _generate(
 def _submit(services: Services, jobs: list[Job], requests: list[GenerationRequest]) -> None:
     for job, request in zip(jobs, requests, strict=True):
         services.generator.submit(request, job)
+        services.jobs.note(job)
 
 
 def _fail(jobs: list[Job], outcome: Failed) -> None:

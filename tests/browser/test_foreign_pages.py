@@ -11,6 +11,7 @@ from chromium_headers import FOREIGN_GETS, FOREIGN_POSTS
 from door_keys import ANNA, door_keys
 from foreign_pages import POSTS, UPLOADS, WAYS, foreign_site
 from playwright.sync_api import Browser, BrowserContext, Page
+from web_client import an_order
 
 from webapp import create_app
 from webapp.job_store import Original
@@ -47,7 +48,7 @@ def attacks(site: Site, job_id: str) -> dict[str, str]:
 def come_in(visitor: BrowserContext, site: Site, *, has_keys: bool) -> str:
     """The id of a job of this browser's, which waits for ever."""
     [job] = site.services.generator.reserve()
-    site.services.jobs.add([job], Original(b"", (20, 10)), (64, 64))
+    site.services.jobs.add([job], Original(b"", (20, 10)), an_order())
     cookies = [{"name": "mine", "value": job.id, "url": site.url, "sameSite": "Strict"}]
     visitor.add_cookies(cookies)  # type: ignore[arg-type]
     page = visitor.new_page()

@@ -7,7 +7,7 @@ from threading import BoundedSemaphore
 
 import pytest
 from fakes import FakeSDXL
-from web_client import CAPTION, SECONDS, alert, job_of, upload
+from web_client import CAPTION, SECONDS, alert, an_order, job_of, upload
 
 from generator.engine import Engine
 from generator.job import Failed, Job, Queued
@@ -140,7 +140,7 @@ def test_who_follows_a_job_that_is_forgotten_meanwhile_sees_its_end(patient, by_
     stream = iter(patient.get(f"/jobs/{job.id}/events").response)
     assert b"captioning" in next(stream) + next(stream)
     job.cancel()
-    by_hand.jobs.add([Job()], Original(b"", (1, 1)), (64, 64))
+    by_hand.jobs.add([Job()], Original(b"", (1, 1)), an_order())
     assert b"cancelled" in next(stream)
 
 

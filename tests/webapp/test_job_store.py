@@ -2,11 +2,11 @@
 
 import pytest
 from PIL import Image
+from web_client import an_order
 
 from generator.job import Cancelled, Failed, Job, Progress, Succeeded
 from webapp.job_store import FETCH_SECONDS, JobStore, Original, UnknownJob
 
-SIZE = (10, 10)
 IMAGE_BYTES = 4 * 10 * 10
 
 
@@ -22,7 +22,7 @@ def add_running(store, jpeg=b""):
 def add_together(store, count, jpeg=b""):
     """Running jobs of one picture."""
     jobs = [Job() for _ in range(count)]
-    store.add(jobs, original(jpeg), SIZE)
+    store.add(jobs, original(jpeg), an_order(count))
     for job in jobs:
         job.publish(Progress(0, 4))
     return jobs
@@ -51,7 +51,7 @@ def is_known(store, job):
 
 def test_a_job_is_found_by_its_id_with_what_was_uploaded():
     store, job, uploaded = JobStore(), Job(), original(b"jpeg")
-    store.add([job], uploaded, SIZE)
+    store.add([job], uploaded, an_order())
     assert store.get(job.id).job is job
     assert store.get(job.id).original is uploaded
     assert store.get(job.id).siblings == (job.id,)
@@ -151,7 +151,7 @@ def test_a_job_that_has_ended_before_it_is_added_is_kept():
     store = JobStore(max_jobs=1)
     job = Job()
     job.publish(Failed("too early"))
-    store.add([job], original(), SIZE)
+    store.add([job], original(), an_order())
     assert is_known(store, job)
 
 
@@ -207,7 +207,7 @@ def test_a_picture_counts_once_over_several_goes():
     store, uploaded = JobStore(max_bytes=4 * IMAGE_BYTES), original(bytes(IMAGE_BYTES))
     jobs = [Job() for _ in range(3)]
     for job in jobs:
-        store.add([job], uploaded, SIZE)
+        store.add([job], uploaded, an_order())
         succeed(job)
     assert kept(store, jobs) == [0, 1, 2]
 

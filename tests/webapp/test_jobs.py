@@ -6,7 +6,17 @@ from io import BytesIO
 import pytest
 from fakes import FakeSDXL
 from PIL import ExifTags, Image
-from web_client import CAPTION, JSON, alert, job_of, picture, upload, value_of, words_in
+from web_client import (
+    CAPTION,
+    JSON,
+    alert,
+    an_order,
+    job_of,
+    picture,
+    upload,
+    value_of,
+    words_in,
+)
 
 import captioner.engine
 import generator.engine
@@ -64,7 +74,7 @@ def test_a_job_that_ends_while_it_is_read_is_told_whole():
             self.publish(Failed("just now"))
             return super().request
 
-    told = format_job(Entry(Hasty(), Original(b"", (1, 1)), (64, 64)))
+    told = format_job(Entry(Hasty(), Original(b"", (1, 1)), an_order()))
     assert (told["status"] == "failed") == (told["error"] is not None)
 
 

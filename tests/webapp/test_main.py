@@ -112,6 +112,18 @@ def test_an_address_that_others_can_reach_is_refused():
     assert "add --key-file FILE" in done.stderr
 
 
+def test_a_folder_that_cannot_be_written_is_named_before_anything_is_loaded(tmp_path: Path):
+    file = tmp_path / "a file"
+    file.write_text("")
+    done = serve("--keep", str(file), "--generator", "/nothing")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"scripts/serve: pictures cannot be kept in {file}: File exists."
+        " Name another folder with --keep.\n"
+    )
+    assert done.stdout == ""
+
+
 def test_a_wrong_key_file_is_named_before_anything_is_loaded(tmp_path: Path):
     file = tmp_path / "keys"
     file.write_text("anna short\n")

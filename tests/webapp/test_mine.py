@@ -4,7 +4,7 @@ import re
 from http.cookies import SimpleCookie
 
 import pytest
-from web_client import JSON, alert, job_of, upload
+from web_client import JSON, alert, an_order, job_of, upload
 
 from generator.job import Job, Succeeded
 from webapp import environ
@@ -41,7 +41,7 @@ def add(services, count=1):
     """Ids of jobs that the store keeps, and that no browser has."""
     jobs = [Job() for _ in range(count)]
     for job in jobs:
-        services.jobs.add([job], ORIGINAL, (64, 64))
+        services.jobs.add([job], ORIGINAL, an_order())
     return [job.id for job in jobs]
 
 

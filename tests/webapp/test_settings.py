@@ -26,6 +26,9 @@ CHOICES = [
     ("max-stored-jobs", "1", 1),
     ("max-stored-mb", "4096", 4096),
     ("step-timeout", "60", 60),
+    ("keep", "some/kept", Path("some/kept")),
+    ("max-kept-mb", "100", 100),
+    ("max-kept-days", "7", 7),
     ("key-file", "some/keys", Path("some/keys")),
     ("insecure-open", "yes", True),
     ("insecure-open", "0", False),
@@ -124,6 +127,9 @@ def test_a_flag_goes_before_its_environment_variable():
         ("max-stored-jobs", "-1"),
         ("max-stored-jobs", "2.5"),
         ("max-stored-mb", "9" * 5000),
+        ("max-kept-mb", "0"),
+        ("max-kept-days", "0"),
+        ("max-kept-days", "1.5"),
     ],
     ids=lambda text: text[:9],
 )
@@ -145,8 +151,9 @@ def test_the_largest_upload_leaves_room_for_the_request_around_it():
 
 
 def test_sizes_are_told_in_megabytes_and_used_in_bytes():
-    settings = Settings(max_upload_mb=3, max_stored_mb=5)
+    settings = Settings(max_upload_mb=3, max_stored_mb=5, max_kept_mb=7)
     assert (settings.max_upload_bytes, settings.max_stored_bytes) == (3 * 2**20, 5 * 2**20)
+    assert settings.max_kept_bytes == 7 * 2**20
 
 
 def test_an_empty_environment_variable_is_none():

@@ -1,4 +1,4 @@
-// A server that starts anew has forgotten all pictures: the tab keeps its own, once the line is lost.
+// A server that starts anew may have forgotten all pictures: the tab keeps its own, once the line is lost.
 
 const KEY = "kept";
 
