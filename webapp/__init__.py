@@ -11,6 +11,7 @@ from flask import Flask
 
 from webapp import (
     about,
+    docs,
     door,
     errors,
     examples,
@@ -63,7 +64,18 @@ def create_app(settings: Settings, services: Services) -> Flask:
     app.before_request(make_room)
     huggingface.DIALECT.join(app)
     automatic1111.DIALECT.join(app)
-    for module in (pages, jobs, pictures, about, generate_image, health, metrics, status, door):
+    for module in (
+        pages,
+        jobs,
+        pictures,
+        about,
+        generate_image,
+        health,
+        metrics,
+        status,
+        door,
+        docs,
+    ):
         app.register_blueprint(module.bp)
     return app
 

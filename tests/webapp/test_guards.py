@@ -84,6 +84,8 @@ def routes(patient, by_hand):
         ("POST", "/jobs/delete"),
         ("GET", "/about"),
         ("GET", "/api"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
         ("GET", "/generate-image"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),

@@ -13,6 +13,7 @@ bp = Blueprint("lists", __name__)
 
 
 @bp.get("/options")
+@described(Description())
 def options() -> Response:
     """The options that clients read. ``samples_format`` is that of the images in answers."""
     return jsonify(sd_model_checkpoint=services().generator.info.name, samples_format="png")
@@ -27,6 +28,7 @@ def set_options() -> Response:
 
 
 @bp.get("/sd-models")
+@described(Description())
 def models() -> Response:
     """The one painter that runs."""
     name = services().generator.info.name
@@ -35,12 +37,14 @@ def models() -> Response:
 
 
 @bp.get("/samplers")
+@described(Description())
 def samplers() -> Response:
     """The checkpoint's own; whatever clients name, it is used."""
     return jsonify([{"name": services().generator.info.sampler, "aliases": [], "options": {}}])
 
 
 @bp.get("/schedulers")
+@described(Description())
 def schedulers() -> Response:
     """The one that comes with the sampler."""
     automatic = {"name": "automatic", "label": "Automatic", "aliases": []}
@@ -48,18 +52,21 @@ def schedulers() -> Response:
 
 
 @bp.get("/scripts")
+@described(Description())
 def scripts() -> Response:
     """None for either."""
     return jsonify(txt2img=[], img2img=[])
 
 
 @bp.get("/embeddings")
+@described(Description())
 def embeddings() -> Response:
     """None, by either word."""
     return jsonify(loaded={}, skipped={})
 
 
 @bp.get("/cmd-flags")
+@described(Description())
 def flags() -> Response:
     """None that its clients could use."""
     return jsonify({})
@@ -75,6 +82,7 @@ def flags() -> Response:
 @bp.get("/realesrgan-models")
 @bp.get("/prompt-styles")
 @bp.get("/script-info")
+@described(Description())
 def nothing() -> Response:
     """None of these are here."""
     return jsonify([])
@@ -83,6 +91,7 @@ def nothing() -> Response:
 @bp.post("/refresh-checkpoints")
 @bp.post("/refresh-loras")
 @bp.post("/refresh-vae")
+@described(Description())
 def refresh() -> Response:
     """Has nothing to look for: what runs was chosen at the start."""
     return jsonify(None)

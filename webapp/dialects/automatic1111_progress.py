@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from generator.job import Cancelled, Job
 from webapp.client import client
+from webapp.dialects.description import Description, described
 from webapp.services import services
 
 bp = Blueprint("progress", __name__)
@@ -18,6 +19,7 @@ LEAST_PROGRESS = 0.01
 
 
 @bp.get("/progress")
+@described(Description())
 def progress() -> Response:
     """How far the client's images are; all is nought while it waits for none.
 
@@ -36,6 +38,7 @@ def progress() -> Response:
 
 
 @bp.post("/interrupt")
+@described(Description())
 def interrupt() -> Response:
     """Ends the client's jobs now; its requests are answered with what was ready."""
     _interrupt()
@@ -43,6 +46,7 @@ def interrupt() -> Response:
 
 
 @bp.post("/skip")
+@described(Description())
 def skip() -> Response:
     """As interrupt: images of one request are painted together, so no next one is left."""
     _interrupt()

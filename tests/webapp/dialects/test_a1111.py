@@ -120,6 +120,12 @@ def test_what_a_png_says_is_read_back(client):
     }
 
 
+def test_a_png_without_a_negative_prompt_says_that_it_has_an_empty_one(client):
+    [png] = pngs(client.post(TXT2IMG, json={"prompt": "a house"}))
+    said = client.post("/sdapi/v1/png-info", json={"image": in_base64(png)}).json
+    assert said["parameters"]["Negative prompt"] == ""
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_a_picture_that_says_nothing_has_no_parameters(client, kind):
     body = {"image": in_base64(picture(kind=kind))}
