@@ -15,6 +15,7 @@ from werkzeug.test import EnvironBuilder
 from webapp.dialects.body import Body
 from webapp.dialects.description import ANYTHING, FORM, HTML, JSON, NAME, TEXT, Description
 from webapp.dialects.dialect import EXTENSION, Told, dialect_of
+from webapp.door import OPEN
 
 Schema = dict[str, Any]
 
@@ -126,6 +127,8 @@ def _operation(app: Flask, route: Route, references: Mapping[type[Body], Schema]
         "parameters": [*_parts(route), *_queries(said)],
         "responses": _answers(said) | _errors(_owner(app, route)),
     }
+    if route.rule.endpoint in OPEN:
+        operation["security"] = []
     if said.takes:
         operation["requestBody"] = {"content": _contents(said, references), "required": True}
     return operation

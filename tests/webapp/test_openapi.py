@@ -70,8 +70,10 @@ def test_our_own_addresses_tell_theirs(described):
 def test_a_key_is_asked_for_where_one_is_needed(client, locked):
     assert client.get("/openapi.json").json["security"] == []
     assert locked.get("/docs").status_code == 401
-    asked = locked.get("/openapi.json", headers=bearer(ANNA)).json["security"]
-    assert asked == [{"bearer": []}, {"basic": []}]
+    described = locked.get("/openapi.json", headers=bearer(ANNA)).json
+    assert described["security"] == [{"bearer": []}, {"basic": []}]
+    assert described["paths"]["/healthz"]["get"]["security"] == []
+    assert "security" not in described["paths"]["/status"]["get"]
 
 
 @pytest.mark.parametrize(("root", "url"), [("", "/"), ("/pictures", "/pictures")])

@@ -34,7 +34,9 @@ ELSEWHERE = {"REMOTE_ADDR": "10.0.0.7"}
 
 def test_without_work_all_is_nought(client):
     client.post(TXT2IMG, json=HOUSE)
-    assert client.get(PROGRESS).json == IDLE
+    response = client.get(PROGRESS)
+    assert response.json == IDLE
+    assert response.headers["Cache-Control"] == "no-store"
 
 
 def test_work_shows_how_far_it_is(client, services):
