@@ -64,13 +64,18 @@ def painted_png(outcome: "Succeeded", request: "GenerationRequest", info: "Model
 
 
 def read_parameters(png: bytes) -> dict[str, str]:
-    """The result of ``parse_parameters``; empty if the PNG has no such text.
+    """The result of ``parse_parameters``; empty without a text. Raises as ``read_text`` does."""
+    text = read_text(png)
+    return parse_parameters(text) if text else {}
+
+
+def read_text(png: bytes) -> str:
+    """The text as it stands there; empty if the PNG has none.
 
     Pixels are not decoded, and text behind them is not found. Raises SyntaxError, ValueError or
     OSError, as Pillow does, if ``png`` is no whole PNG.
     """
-    text = PngImageFile(BytesIO(png)).info.get("parameters", "")
-    return parse_parameters(text) if text else {}
+    return str(PngImageFile(BytesIO(png)).info.get("parameters", ""))
 
 
 def format_parameters(

@@ -9,10 +9,22 @@ VALUES = {
     "name": "stabilityai/stable-diffusion-xl-base-1.0",
 }
 
+# One pixel.
+PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
+
 # What a route is sent that takes more than a form with a prompt, by its endpoint.
 BODIES: dict[str, dict[str, Any]] = {
     "huggingface.infer": {"json": {"inputs": "a house"}},
+    "automatic1111.txt2img": {"json": {"prompt": "a house"}},
+    "automatic1111.interrogate": {"json": {"image": PICTURE}},
+    "automatic1111.png_info": {"json": {"image": PICTURE}},
+    "automatic1111.lists.set_options": {"json": {}},
 }
+
+# Routes that tell clients what is not offered here.
+REFUSING = {"automatic1111.img2img"}
 
 
 def address(rule: str, **values: str) -> str:

@@ -47,7 +47,7 @@ def test_ci_installs_every_extra_and_requires_its_tests():
     assert extras
     for extra in extras:
         assert extra in run
-    for marker in ("c2pa", "exiftool", "heif", "peers"):
+    for marker in ("c2pa", "clients", "exiftool", "heif", "peers"):
         assert re.search(rf'LOOKALIKE_REQUIRE="[^"]*\b{marker}\b', run)
 
 

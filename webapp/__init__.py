@@ -11,6 +11,7 @@ from flask import Flask
 
 from webapp import (
     about,
+    docs,
     door,
     errors,
     examples,
@@ -24,7 +25,7 @@ from webapp import (
     pictures,
     status,
 )
-from webapp.dialects import huggingface
+from webapp.dialects import automatic1111, huggingface
 from webapp.dialects.dialect import make_room
 from webapp.form_request import FormRequest
 from webapp.hosts import Hosts
@@ -62,7 +63,19 @@ def create_app(settings: Settings, services: Services) -> Flask:
     errors.init_app(app)
     app.before_request(make_room)
     huggingface.DIALECT.join(app)
-    for module in (pages, jobs, pictures, about, generate_image, health, metrics, status, door):
+    automatic1111.DIALECT.join(app)
+    for module in (
+        pages,
+        jobs,
+        pictures,
+        about,
+        generate_image,
+        health,
+        metrics,
+        status,
+        door,
+        docs,
+    ):
         app.register_blueprint(module.bp)
     return app
 

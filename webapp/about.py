@@ -2,13 +2,16 @@
 
 from flask import Blueprint, current_app, render_template, request
 
+from webapp.dialects.description import HTML, Description, described
 from webapp.services import services
 
 bp = Blueprint("about", __name__)
 
 
 @bp.get("/about")
+@described(Description(answers=(HTML,)))
 def about() -> str:
+    """What runs here, what it keeps, and who answers for it."""
     return render_template(
         "about.html",
         models=services().models,
@@ -22,7 +25,9 @@ def about() -> str:
 
 
 @bp.get("/api")
+@described(Description(answers=(HTML,)))
 def api() -> str:
+    """How programs call the image API."""
     return render_template(
         "api.html", info=services().generator.info, url=f"{request.url_root}generate-image"
     )

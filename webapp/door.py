@@ -28,6 +28,8 @@ from werkzeug.exceptions import (
 
 from webapp import sessions
 from webapp.client import address
+from webapp.dialects.description import FORM, HTML, Description, described
+from webapp.fields import Key
 from webapp.keys import Keys
 from webapp.services import services
 from webapp.tries import TooManyTries
@@ -115,6 +117,7 @@ def _unauthorized(sentence: str) -> Unauthorized:
 
 
 @bp.post("/enter")
+@described(Description(Key, (FORM,), (), (303,)))
 def enter() -> Response:
     """Lets the browser in that sends a key by the page's form; 303 to where it wanted to go."""
     name = _name_of(request.form.get("key", "").strip())
@@ -123,6 +126,7 @@ def enter() -> Response:
 
 
 @bp.get("/enter")
+@described(Description(answers=(), statuses=(303,)))
 def back() -> Response:
     """For a browser that reloads what was answered to the form."""
     response: Response = redirect(url_for("pages.index"), 303)  # type: ignore[assignment]
@@ -130,6 +134,7 @@ def back() -> Response:
 
 
 @bp.get("/invitation/<token>")
+@described(Description(answers=(HTML,), statuses=(410,)))
 def invitation(token: str) -> Response:
     """A page with a button. Messengers open links, too: only the button uses the invitation."""
     if services().invitations.name_of(token, _keys()) is None:
@@ -138,6 +143,7 @@ def invitation(token: str) -> Response:
 
 
 @bp.post("/invitation/<token>")
+@described(Description(answers=(), statuses=(303, 410)))
 def accept(token: str) -> Response:
     """Lets the browser in, once; 303 to the page."""
     name = services().invitations.use(token, _keys())

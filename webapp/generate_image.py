@@ -9,7 +9,9 @@ from generator.job import Succeeded
 from generator.model_info import ModelInfo
 from generator.png import painted_png
 from generator.request import GenerationRequest, InvalidRequest
+from webapp.dialects.description import Description, described
 from webapp.dialects.work import paint
+from webapp.fields import Words
 from webapp.parameters import parse_parameters, parse_query
 from webapp.services import services
 
@@ -17,6 +19,7 @@ bp = Blueprint("generate_image", __name__)
 
 
 @bp.get("/generate-image", strict_slashes=False)
+@described(Description(query=Words))
 def generate_image() -> Response:
     """Blocks until the image is there. Cancels the job if the client leaves."""
     if request.method == "HEAD":

@@ -23,6 +23,9 @@ HEADERS = {
 }
 
 
+# What can only end work.
+ENDS = {"jobs.cancel", "jobs.delete", "jobs.delete_all"}
+ENDS |= {"automatic1111.progress.interrupt", "automatic1111.progress.skip"}
 NOT_LOOPBACK = "This server answers to 127.0.0.1, localhost and [::1] only."
 OTHER_NAME = "This server does not answer to this name: its owner can allow it by --allowed-host."
 
@@ -81,8 +84,7 @@ def check_draining() -> None:
 
 def starts_work(request: Request) -> bool:
     """Whether the request may start work; most that are about a job can only end it."""
-    ends = ("jobs.cancel", "jobs.delete", "jobs.delete_all")
-    return has_effect(request) and request.endpoint not in ends
+    return has_effect(request) and request.endpoint not in ENDS
 
 
 def add_headers(response: Response) -> Response:

@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, jsonify, request
 
 from models_cache.runtime.loading import LoadProgress
+from webapp.dialects.description import Description, described
 from webapp.environ import DRAINING
 from webapp.services import services
 from webapp.studio import server_state
@@ -11,12 +12,14 @@ bp = Blueprint("health", __name__)
 
 
 @bp.get("/healthz")
+@described(Description())
 def healthz() -> Response:
     """503 if an engine's thread has died: restart the process."""
     return _answer(services().are_alive, "ok", "an engine has died")
 
 
 @bp.get("/readyz")
+@described(Description())
 def readyz() -> Response:
     """503 also while models are loading, and while the server drains."""
     draining = bool(request.environ.get(DRAINING))
@@ -25,6 +28,7 @@ def readyz() -> Response:
 
 
 @bp.get("/loading")
+@described(Description())
 def loading() -> Response:
     """The progress of loading, and the header's words; 200 also if nothing is left to load."""
     models = [_describe(each) for each in services().unfinished_loading]

@@ -1,6 +1,6 @@
 """What a PNG says that it was painted from, as the fields of the page's form."""
 
-from generator.png import read_parameters
+from generator.png import parse_parameters, read_text
 
 PNG = b"\x89PNG\r\n\x1a\n"
 FIELDS = {
@@ -18,11 +18,17 @@ def fields_of(picture: bytes) -> dict[str, str]:
 
     The values are as they stand there: the form's own checks say what is wrong with them.
     """
-    if not picture.startswith(PNG):
-        return {}
-    try:
-        said = read_parameters(picture)
-    except (SyntaxError, ValueError, OSError):  # damaged, and not to be painted again
-        return {}
+    text = text_of(picture)
+    said = parse_parameters(text) if text else {}
     fields = {FIELDS[name]: said[name][:MOST_CHARACTERS] for name in FIELDS if name in said}
     return fields if fields.get("prompt") else {}
+
+
+def text_of(picture: bytes) -> str:
+    """As it stands there; empty unless ``picture`` is a PNG with such a text."""
+    if not picture.startswith(PNG):
+        return ""
+    try:
+        return read_text(picture)
+    except (SyntaxError, ValueError, OSError):  # damaged, and not to be painted again
+        return ""

@@ -15,7 +15,9 @@ from models_cache.runtime.model_thread import EngineClosed
 from webapp import mine, similar, studio
 from webapp.captioning import Captioned, captioned
 from webapp.client import client
+from webapp.dialects.description import FORM, HTML, JSON, STREAM, Description, described
 from webapp.errors import error_response, wants_json, with_status
+from webapp.fields import Again
 from webapp.job_store import Entry, UnknownJob
 from webapp.order import parse_order
 from webapp.pages import started, told, with_problems
@@ -24,12 +26,16 @@ from webapp.studio import format_job
 
 bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 
+# As Accept prefers.
+PAGE = (HTML, JSON)
 # Writing is also how we notice that a reader has gone.
 HEARTBEAT_SECONDS = 2.0  # the page calls a line lost after five
 
 
 @bp.get("/<job_id>")
+@described(Description(answers=PAGE))
 def show(job_id: str) -> Response:
+    """A job, as a page or as JSON."""
     entry = services().jobs.get(job_id)
     body = jsonify(format_job(entry)) if wants_json() else Response(studio.of_job(entry))
     body.headers["Cache-Control"] = "no-store"
@@ -38,6 +44,7 @@ def show(job_id: str) -> Response:
 
 
 @bp.get("/<job_id>/full-screen")
+@described(Description(answers=(HTML,), statuses=(303,)))
 def full_screen(job_id: str) -> Response:
     """Both pictures and large words, for an audience; 303 to the job until it has an image."""
     entry = services().jobs.get(job_id)
@@ -48,6 +55,7 @@ def full_screen(job_id: str) -> Response:
 
 @bp.get("/<job_id>/again")
 @bp.get("/<job_id>/cancel")
+@described(Description(answers=(), statuses=(303,)))
 def back(job_id: str) -> Response:
     """For a browser that reloads what was answered to its form."""
     response: Response = redirect(url_for("jobs.show", job_id=job_id), 303)  # type: ignore[assignment]
@@ -55,6 +63,7 @@ def back(job_id: str) -> Response:
 
 
 @bp.post("/<job_id>/again")
+@described(Description(Again, (FORM,), (), (303,)))
 def again(job_id: str) -> Response:
     """Paints the edited words; 303 to the first new job's page, at once.
 
@@ -80,6 +89,7 @@ def _again(entry: Entry) -> Response:
 
 
 @bp.get("/<job_id>/events")
+@described(Description(answers=(STREAM,), statuses=(204,)))
 def events(job_id: str) -> Response:
     """Server-sent events, from the first or from the one after ``Last-Event-ID``."""
     job = services().jobs.get(job_id).job
@@ -130,6 +140,7 @@ def format_event(number: int, event: Event, seconds: int | None = None) -> str:
 
 
 @bp.post("/<job_id>/cancel")
+@described(Description(answers=PAGE))
 def cancel(job_id: str) -> Response:
     """Ends the job before its next step; a job that has ended stays as it is.
 
@@ -141,6 +152,7 @@ def cancel(job_id: str) -> Response:
 
 
 @bp.post("/<job_id>/delete")
+@described(Description(statuses=(303,)))
 def delete(job_id: str) -> Response:
     """Forgets a job and its pictures; 303 to the page."""
     services().jobs.delete(job_id)
@@ -148,6 +160,7 @@ def delete(job_id: str) -> Response:
 
 
 @bp.post("/delete")
+@described(Description(statuses=(303,)))
 def delete_all() -> Response:
     """Forgets all jobs of this browser; 303 to the page."""
     ids = [entry.job.id for entry in mine.entries(request, services().jobs)]

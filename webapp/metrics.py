@@ -20,6 +20,7 @@ from prometheus_client.registry import Collector
 from generator.ledger import Ledger
 from models_cache.runtime.tally import Totals
 from webapp.access import method_and_route
+from webapp.dialects.description import TEXT, Description, described
 from webapp.services import Services, services
 
 bp = Blueprint("metrics", __name__)
@@ -59,7 +60,9 @@ def metrics() -> Metrics:
 
 
 @bp.get("/metrics")
+@described(Description(answers=(TEXT,)))
 def show() -> Response:
+    """What Prometheus asks for, in its text format."""
     response = Response(generate_latest(metrics().registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
     response.headers["Cache-Control"] = "no-store"
     return response

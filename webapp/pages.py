@@ -11,8 +11,10 @@ from generator.job import Job
 from webapp import about, door, examples, infotext, mine, similar, studio
 from webapp.client import client
 from webapp.dialects import huggingface
+from webapp.dialects.description import ANYTHING, FORM, HTML, JSON, Description, described
 from webapp.dialects.dialect import dialect_of
 from webapp.errors import error_response, handle_errors, message_of, wants_json, with_status
+from webapp.fields import Upload
 from webapp.job_store import Original
 from webapp.logs import log_end_of
 from webapp.order import InvalidFields, Order, parse_order
@@ -25,12 +27,14 @@ MAX_KEPT_PIXELS_A_SIDE = 2048
 
 
 @bp.get("/")
+@described(Description(answers=(HTML,)))
 def index() -> str:
     """The page; on the image API's own port, how to call that."""
     return about.api() if about.is_api_port() else studio.empty()
 
 
 @bp.post("/")
+@described(Description(Upload, (FORM, ANYTHING), (JSON, ANYTHING), (303,)))
 def upload() -> Response:
     """Starts jobs; 303 to the first one's page, at once. What is no form is for the models.
 

@@ -41,8 +41,11 @@ def parse_parameters(fields: Mapping[str, str]) -> dict[str, object]:
 
 
 def drop_blanks(fields: Mapping[str, str]) -> dict[str, str]:
-    """Keeps the fields that were filled in: a form sends blank ones too."""
-    return {name: text for name, text in fields.items() if text.strip()}
+    """Keeps the fields that were filled in: a form sends blank ones too.
+
+    A part of a form may have no name: its key is None to werkzeug, and empty here.
+    """
+    return {name or "": text for name, text in fields.items() if text.strip()}
 
 
 def _number(name: str, text: str) -> object:

@@ -9,6 +9,7 @@ from werkzeug.exceptions import Conflict, NotFound
 
 from generator.job import Succeeded
 from generator.png import painted_png
+from webapp.dialects.description import JPEG, PNG, Description, described
 from webapp.services import services
 
 bp = Blueprint("pictures", __name__, url_prefix="/jobs")
@@ -18,12 +19,14 @@ MOST_WORDS = 60  # characters, in the name of a file
 
 
 @bp.get("/<job_id>/original.jpg")
+@described(Description(answers=(JPEG,)))
 def original(job_id: str) -> Response:
     """The uploaded picture, without its metadata."""
     return _picture(services().jobs.get(job_id).original.jpeg, "image/jpeg")
 
 
 @bp.get("/<job_id>/image.png")
+@described(Description(answers=(PNG,), statuses=(409,)))
 def image(job_id: str) -> Response:
     """The image, with its parameters in a text chunk; 409 while there is none."""
     entry = services().jobs.get(job_id)
@@ -39,6 +42,7 @@ def image(job_id: str) -> Response:
 
 
 @bp.get("/<job_id>/thumbnail.jpg")
+@described(Description(answers=(JPEG,)))
 def thumbnail(job_id: str) -> Response:
     """The image in a strip's size; the original until there is one."""
     entry = services().jobs.get(job_id)
@@ -52,6 +56,7 @@ def thumbnail(job_id: str) -> Response:
 
 
 @bp.get("/<job_id>/preview.jpg")
+@described(Description(answers=(JPEG,)))
 def preview(job_id: str) -> Response:
     """The latest preview, one pixel for each latent; 404 before the first.
 

@@ -11,6 +11,7 @@ import captioner.engine
 import generator.engine
 from captioner.images import DECODING_BYTES_PER_PIXEL, MAX_PIXELS
 from models_cache.runtime.loading import LoadProgress
+from webapp.dialects.under_way import UnderWay
 from webapp.invitations import Invitations
 from webapp.job_store import JobStore
 from webapp.keys import Keys
@@ -52,6 +53,7 @@ class Services:
     ``streams`` bounds the threads that follow jobs, ``decoding`` the memory that pictures take
     while they are decoded. ``keys`` are those of whoever may come in; None lets everybody in.
     ``recent`` are the log's last problems; ``gpu_memory`` returns None without a GPU.
+    ``automatic1111`` are the jobs of that dialect that are under way.
     """
 
     captioner: captioner.engine.Engine
@@ -66,6 +68,7 @@ class Services:
     gpu_memory: Callable[[], GpuMemory | None] = lambda: None
     tries: Tries = field(default_factory=Tries)
     invitations: Invitations = field(default_factory=Invitations)
+    automatic1111: UnderWay = field(default_factory=UnderWay)
     streams: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(MAX_STREAMS))
     decoding: MemoryBudget = field(default_factory=lambda: MemoryBudget(DECODING_BYTES))
 

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, current_app, render_template
 
+from webapp.dialects.description import HTML, Description, described
 from webapp.metrics import metrics, sum_of
 from webapp.services import services
 
@@ -9,7 +10,9 @@ bp = Blueprint("status", __name__)
 
 
 @bp.get("/status")
+@described(Description(answers=(HTML,)))
 def status() -> Response:
+    """How the server is, for its owner."""
     now = services()
     captioned, painted = now.captioner.tally.totals(), now.generator.tally.totals()
     page = render_template(

@@ -39,6 +39,16 @@ def test_fields_that_no_form_of_ours_has_are_read_or_refused_by_name(patient, fi
     assert alert(response).startswith(sentence)
 
 
+def test_a_part_without_a_name_is_refused_as_one_of_no_name_that_is_known(patient, by_hand):
+    body = form_data(('name="image"; filename="a.png"', picture()), ("", b"63"))
+    response = patient.post("/", data=body, content_type=MULTIPART)
+    assert response.status_code == 400
+    assert alert(response).startswith("'' is not known here: use prompt, ")
+    job = job_of(by_hand, upload(patient))
+    again = patient.post(f"/jobs/{job.id}/again", data=body, content_type=MULTIPART)
+    assert again.status_code == 400
+
+
 def test_text_that_is_not_utf_8_is_no_500(patient, by_hand):
     body = form_data(
         ('name="image"; filename="\xff\x00\x1b[31m.png"', picture()),

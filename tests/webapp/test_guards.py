@@ -1,5 +1,6 @@
 """Who may call, and what every answer says to browsers."""
 
+import a1111_requests
 import pytest
 from chromium_headers import FOREIGN_GETS, FOREIGN_POSTS
 from web_client import JSON, alert, job_of, upload
@@ -83,6 +84,8 @@ def routes(patient, by_hand):
         ("POST", "/jobs/delete"),
         ("GET", "/about"),
         ("GET", "/api"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
         ("GET", "/generate-image"),
         ("GET", "/healthz"),
         ("GET", "/readyz"),
@@ -95,6 +98,7 @@ def routes(patient, by_hand):
         ("GET", "/invitation/x"),
         ("POST", "/invitation/x"),
         ("POST", "/models/x/y"),
+        *a1111_requests.ROUTES,
     ]
     rules = {rule.endpoint for rule in patient.application.url_map.iter_rules()}
     assert len(rules) == len(addresses), "a route is missing here"

@@ -10,6 +10,10 @@ JSON = "application/json"
 FORM = "multipart/form-data"
 STREAM = "text/event-stream"
 LINES = "application/x-ndjson"
+HTML = "text/html"
+TEXT = "text/plain"
+JPEG = "image/jpeg"
+PNG = "image/png"
 ANYTHING = "*/*"
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -19,14 +23,15 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Description:
     """``body`` are the fields that are read, if ``takes`` names types of bodies.
 
-    ``answers`` are the types of a 200's body. ``statuses`` are those beside it and the errors
-    that every address may answer.
+    ``answers`` are the types of a 200's body; without any there is no 200. ``statuses`` are those
+    beside it and the errors that every address may answer. ``query`` are what stands in the query.
     """
 
     body: type[Body] | None = None
     takes: tuple[str, ...] = ()
     answers: tuple[str, ...] = (JSON,)
     statuses: tuple[int, ...] = ()
+    query: type[Body] | None = None
 
 
 NAME = "description"

@@ -1,0 +1,103 @@
+"""AUTOMATIC1111's progress and interrupt: of a client's own jobs of this dialect alone."""
+
+import base64
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from generator.job import Cancelled, Job
+from webapp.client import client
+from webapp.dialects.description import Description, described
+from webapp.services import services
+
+bp = Blueprint("progress", __name__)
+
+# Clients take a progress of nought for idleness.
+LEAST_PROGRESS = 0.01
+
+
+@bp.get("/progress")
+@described(Description())
+def progress() -> Response:
+    """How far the client's images are; all is nought while it waits for none.
+
+    ``current_image`` is the latest preview, unless ``skip_current_image`` is true.
+    """
+    jobs = services().automatic1111.jobs_of(client())
+    current = next((job for job in jobs if not job.is_finished), None)
+    skips = request.args.get("skip_current_image", "").lower() in ("true", "1")
+    return jsonify(
+        progress=_progress(jobs),
+        eta_relative=_seconds(jobs),
+        state=_state(jobs, current),
+        current_image=None if skips else _preview(current),
+        textinfo=None,
+    )
+
+
+@bp.post("/interrupt")
+@described(Description())
+def interrupt() -> Response:
+    """Ends the client's jobs now; its requests are answered with what was ready."""
+    _interrupt()
+    return jsonify({})
+
+
+@bp.post("/skip")
+@described(Description())
+def skip() -> Response:
+    """As interrupt: images of one request are painted together, so no next one is left."""
+    _interrupt()
+    return jsonify(None)
+
+
+def _interrupt() -> None:
+    for job in services().automatic1111.jobs_of(client()):
+        job.cancel()
+
+
+def _progress(jobs: Sequence[Job]) -> float:
+    """From 0 to 1."""
+    if not jobs:
+        return 0.0
+    return max(LEAST_PROGRESS, sum(map(_share, jobs)) / len(jobs))
+
+
+def _share(job: Job) -> float:
+    """How much of one image is done."""
+    if job.is_finished:
+        return 1.0
+    return job.progress.step / job.progress.num_steps if job.progress else 0.0
+
+
+def _seconds(jobs: Sequence[Job]) -> float:
+    """Until the last one ends; 0 if that is not known."""
+    outlook = services().generator.outlook
+    return float(max((outlook(job).seconds or 0 for job in jobs if not job.is_finished), default=0))
+
+
+def _state(jobs: Sequence[Job], current: Job | None) -> dict[str, Any]:
+    progress = current.progress if current else None
+    return {
+        "skipped": False,
+        "interrupted": any(isinstance(job.outcome, Cancelled) for job in jobs),
+        "stopping_generation": False,
+        "job": "txt2img" if jobs else "",
+        "job_count": len(jobs),
+        "job_timestamp": "0",
+        "job_no": sum(job.is_finished for job in jobs),
+        "sampling_step": progress.step if progress else 0,
+        "sampling_steps": progress.num_steps if progress else 0,
+    }
+
+
+def _preview(job: Job | None) -> str | None:
+    """A PNG in base64."""
+    if job is None or job.preview is None:
+        return None
+    _, image = job.preview
+    file = BytesIO()
+    image.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode("ascii")
