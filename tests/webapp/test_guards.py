@@ -95,6 +95,11 @@ def routes(patient, by_hand):
         ("GET", "/invitation/x"),
         ("POST", "/invitation/x"),
         ("POST", "/models/x/y"),
+        ("GET", "/api/version"),
+        ("GET", "/api/tags"),
+        ("POST", "/api/show"),
+        ("POST", "/api/generate"),
+        ("POST", "/api/chat"),
     ]
     rules = {rule.endpoint for rule in patient.application.url_map.iter_rules()}
     assert len(rules) == len(addresses), "a route is missing here"
