@@ -17,6 +17,7 @@ PICTURE = base64.b64encode(picture()).decode()
 
 # What a route is sent that takes more than a form with a prompt, by its endpoint.
 BODIES: dict[str, dict[str, Any]] = {
+    "caption_api.caption": {"json": {"image": PICTURE}},
     "huggingface.infer": {"json": {"inputs": "a house"}},
     "ollama.chat": {"json": {"model": "blip", "messages": [{"images": [PICTURE]}]}},
     "ollama.generate": {"json": {"model": "blip", "images": [PICTURE]}},

@@ -11,6 +11,7 @@ from flask import Flask
 
 from webapp import (
     about,
+    caption_api,
     door,
     errors,
     examples,
@@ -63,7 +64,8 @@ def create_app(settings: Settings, services: Services) -> Flask:
     app.before_request(make_room)
     huggingface.DIALECT.join(app)
     ollama.DIALECT.join(app)
-    for module in (pages, jobs, pictures, about, generate_image, health, metrics, status, door):
+    apis = (caption_api, generate_image, health, metrics, status)
+    for module in (pages, jobs, pictures, about, *apis, door):
         app.register_blueprint(module.bp)
     return app
 

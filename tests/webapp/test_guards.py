@@ -94,6 +94,7 @@ def routes(patient, by_hand):
         ("POST", "/enter"),
         ("GET", "/invitation/x"),
         ("POST", "/invitation/x"),
+        ("POST", "/caption"),
         ("POST", "/models/x/y"),
         ("GET", "/api/version"),
         ("GET", "/api/tags"),
