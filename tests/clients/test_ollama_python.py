@@ -6,9 +6,17 @@ import base64
 import pytest
 from door_keys import ANNA
 
-ollama = pytest.importorskip("ollama", reason="ollama is not installed: requirements-clients.txt")
+try:
+    import ollama
+except ImportError:
+    ollama = None
 
-pytestmark = [pytest.mark.demo, pytest.mark.slow, pytest.mark.clients]
+pytestmark = [
+    pytest.mark.demo,
+    pytest.mark.slow,
+    pytest.mark.clients,
+    pytest.mark.skipif(ollama is None, reason="requirements-clients.txt is not installed"),
+]
 
 CAPTION = "a red house by the sea"
 MODEL = "lookalike-demo-captioner"
