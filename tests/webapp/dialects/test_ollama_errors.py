@@ -100,6 +100,7 @@ def test_a_wrong_method_or_address_is_told_in_the_same_shape(patient):
     for address in ("/api/pull", "/api/", "/api/embed"):
         assert patient.post(address).json == {"error": "There is nothing at this address."}
     assert patient.get("/api").mimetype == "text/html"  # a page of ours
+    assert patient.post("/api").mimetype == "text/html"
 
 
 def test_without_a_key_it_is_told_how_to_send_one(locked):
