@@ -120,7 +120,7 @@ def test_a_short_prompt_that_is_no_question_begins_the_caption(client):
         "the colours of all that is in it",
         PHOTOPRISM["prompt"],
         "a " * 100_000,
-        "a" + ",a" * 30,
+        "a " + "b," * 30,
     ],
 )
 def test_any_other_prompt_is_ignored(prompt):
