@@ -1,7 +1,10 @@
 """For tests that walk along all routes: what stands for an address's parts, and what a body is."""
 
+import base64
 import re
 from typing import Any
+
+from web_client import picture
 
 VALUES = {
     "filename": "studio.js",
@@ -9,18 +12,20 @@ VALUES = {
     "name": "stabilityai/stable-diffusion-xl-base-1.0",
 }
 
-# One pixel.
-PICTURE = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
-)
+# In base64.
+PICTURE = base64.b64encode(picture()).decode()
 
 # What a route is sent that takes more than a form with a prompt, by its endpoint.
 BODIES: dict[str, dict[str, Any]] = {
+    "caption_api.caption": {"json": {"image": PICTURE}},
     "huggingface.infer": {"json": {"inputs": "a house"}},
     "automatic1111.txt2img": {"json": {"prompt": "a house"}},
     "automatic1111.interrogate": {"json": {"image": PICTURE}},
     "automatic1111.png_info": {"json": {"image": PICTURE}},
     "automatic1111.lists.set_options": {"json": {}},
+    "ollama.chat": {"json": {"model": "blip", "messages": [{"images": [PICTURE]}]}},
+    "ollama.generate": {"json": {"model": "blip", "images": [PICTURE]}},
+    "ollama.show": {"json": {"model": "blip"}},
 }
 
 # Routes that tell clients what is not offered here.

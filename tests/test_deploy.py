@@ -84,7 +84,7 @@ def test_weights_keys_and_history_stay_out_of_the_image(path):
 def test_the_demo_models_and_every_requirement_are_in_the_image(image):
     assert not is_ignored("models_cache/demo/blip/config.json")
     needed = {file.name for file in ROOT.glob("requirements-*.txt")}
-    needed -= {"requirements-dev.txt", "requirements-peers.txt"}
+    needed -= {f"requirements-{name}.txt" for name in ("clients", "dev", "peers")}
     assert needed <= {source for source, _ in copies(image)}
 
 

@@ -11,6 +11,7 @@ from flask import Flask
 
 from webapp import (
     about,
+    caption_api,
     docs,
     door,
     errors,
@@ -25,7 +26,7 @@ from webapp import (
     pictures,
     status,
 )
-from webapp.dialects import automatic1111, huggingface
+from webapp.dialects import automatic1111, huggingface, ollama
 from webapp.dialects.dialect import make_room
 from webapp.form_request import FormRequest
 from webapp.hosts import Hosts
@@ -63,19 +64,10 @@ def create_app(settings: Settings, services: Services) -> Flask:
     errors.init_app(app)
     app.before_request(make_room)
     huggingface.DIALECT.join(app)
+    ollama.DIALECT.join(app)
     automatic1111.DIALECT.join(app)
-    for module in (
-        pages,
-        jobs,
-        pictures,
-        about,
-        generate_image,
-        health,
-        metrics,
-        status,
-        door,
-        docs,
-    ):
+    apis = (caption_api, generate_image, health, metrics, status)
+    for module in (pages, jobs, pictures, about, *apis, door, docs):
         app.register_blueprint(module.bp)
     return app
 

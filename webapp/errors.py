@@ -113,5 +113,5 @@ def wants_json() -> bool:
     """True for API addresses, and if ``Accept`` prefers JSON to HTML."""
     accept = request.accept_mimetypes
     # By the path, as a request with a wrong method has no view.
-    is_api = request.path.strip("/") == "generate-image"
+    is_api = request.path.strip("/") in ("generate-image", "caption")
     return is_api or accept["application/json"] > accept["text/html"]

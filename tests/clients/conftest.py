@@ -4,13 +4,14 @@ import contextlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import pytest
 from door_keys import door_keys
 from fakes import FakeBlip, FakeSDXL
+from javascript import JavaScript
 from tiny_server import run_in_thread
 
 import captioner.engine
@@ -73,3 +74,9 @@ def _serving(keys: Keys | None = None) -> Iterator[tuple[str, Services]]:
 def example() -> Path:
     """A drawn scene, which the demo captioner calls "a red house by the sea"."""
     return EXAMPLE.absolute()
+
+
+@pytest.fixture(scope="session")
+def javascript(pytestconfig: pytest.Config) -> Callable[..., object]:
+    """Runs a program with the clients of package.json."""
+    return JavaScript.install(pytestconfig.cache.mkdir("javascript")).run

@@ -54,7 +54,7 @@ def by_hand() -> Iterator[Services]:
     What waits for them all the same, because something is broken, is failed after ten seconds.
     """
     services = make_services(knows_photos=True)
-    rescue = Timer(10, services.generator.close)
+    rescue = Timer(10, lambda: (services.captioner.close(), services.generator.close()))
     rescue.start()
     yield services
     rescue.cancel()

@@ -97,8 +97,14 @@ def routes(patient, by_hand):
         ("POST", "/enter"),
         ("GET", "/invitation/x"),
         ("POST", "/invitation/x"),
+        ("POST", "/caption"),
         ("POST", "/models/x/y"),
         *a1111_requests.ROUTES,
+        ("GET", "/api/version"),
+        ("GET", "/api/tags"),
+        ("POST", "/api/show"),
+        ("POST", "/api/generate"),
+        ("POST", "/api/chat"),
     ]
     rules = {rule.endpoint for rule in patient.application.url_map.iter_rules()}
     assert len(rules) == len(addresses), "a route is missing here"

@@ -84,7 +84,8 @@ def by_content() -> Response:
     if not _is_json(data):
         return _caption_answer(data, {})
     inference = checked(Inference, read_json(request))
-    if PICTURE.match(inference.inputs):
+    wants_image = request.headers.get("Accept", "").startswith("image/")
+    if PICTURE.match(inference.inputs) and not wants_image:
         return _caption_answer(*_picture(data))
     return _paint_answer(*_prompt(data))
 

@@ -10,11 +10,13 @@ from flask import request
 from captioner.images import open_image
 from captioner.request import Caption, CaptionRequest
 from generator.job import Failed, Job, Succeeded
-from generator.request import MAX_SEED, GenerationRequest
+from generator.request import MAX_SEED, GenerationRequest, check_whole_number
 from models_cache.runtime.model_thread import EngineClosed
 from webapp.client import client
+from webapp.dialects.prefix import check_prefix
 from webapp.failures import CAPTION_FAILED, ClientLeft, WorkFailed
 from webapp.logs import log_end_of
+from webapp.order import NUMBERS
 from webapp.services import services
 
 # Of a picture, as on the page. Captioners look at a few hundred.
@@ -72,10 +74,13 @@ def succeeded(job: Job) -> Succeeded:
 
 
 def caption(picture: bytes, prefix: str = "", **options: int) -> Caption:
-    """The words for a picture; ``options`` are CaptionRequest's.
+    """The words for a picture; ``options`` are CaptionRequest's. Clients call a prefix prompt.
 
-    Raises InvalidImage, EngineClosed, MemoryError, WorkFailed and ClientLeft.
+    Raises InvalidRequest, InvalidImage, EngineClosed, MemoryError, WorkFailed and ClientLeft.
     """
+    check_prefix("prompt", prefix)
+    for name, value in options.items():
+        check_whole_number(name, value, 1, NUMBERS[name])
     encoded = open_image(picture)
     with services().decoding.take(encoded.decoding_bytes):
         image = encoded.read(MOST_PIXELS_A_SIDE)

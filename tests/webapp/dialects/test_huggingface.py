@@ -188,11 +188,31 @@ def test_what_is_wrong_is_one_string(patient, by_hand, address, data, status, se
     assert by_hand.generator.stats().jobs == 0
 
 
-def test_a_picture_for_the_painter_is_refused_and_says_why(patient):
-    body = {"inputs": in_base64(picture()), "parameters": {"strength": 0.5}}
-    response = patient.post(SDXL, json=body)
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"max_new_tokens": 101}, "max_new_tokens must be a whole number from 1 to 100, not 101."),
+        ({"max_new_tokens": 0}, "max_new_tokens must be a whole number from 1 to 100, not 0."),
+        ({"num_beams": 9}, "num_beams must be a whole number from 1 to 8, not 9."),
+        ({"prompt": "a " * 101}, "prompt has 202 characters: at most 200 are allowed."),
+        ({"prompt": "\ud800"}, "prompt holds half of a surrogate pair"),
+        ({"prompt": 5}, "prompt must be text."),
+    ],
+)
+def test_how_not_to_caption_is_told(patient, by_hand, parameters, sentence):
+    body = {"inputs": in_base64(picture()), "parameters": parameters}
+    response = patient.post(BLIP, json=body)
     assert response.status_code == 400
-    assert "it has no image-to-image" in response.json["error"]
+    assert response.json["error"].startswith(sentence)
+    assert by_hand.captioner.waiting == 0
+
+
+def test_a_picture_for_the_painter_is_refused_and_says_why(patient):
+    body = {"inputs": in_base64(picture()), "parameters": {"prompt": "a house"}}
+    for address, accept in ((SDXL, "*/*"), ("/", "image/png")):
+        response = patient.post(address, json=body, headers={"Accept": accept})
+        assert response.status_code == 400
+        assert "it has no image-to-image" in response.json["error"]
 
 
 def test_a_wrong_method_or_address_is_told_in_the_same_shape(patient):

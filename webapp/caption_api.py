@@ -1,0 +1,80 @@
+"""``POST /caption``: a picture's words, as JSON."""
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, request
+
+from captioner.images import InvalidImage
+from captioner.wording import without_tics
+from generator.request import InvalidRequest
+from webapp.dialects import work
+from webapp.dialects.body import Body, checked, picture_of, read_json
+from webapp.dialects.description import ANYTHING, FORM, JSON, Description, described
+from webapp.dialects.prefix import check_prefix
+from webapp.failures import NO_CAPTION, WorkFailed
+
+bp = Blueprint("caption_api", __name__)
+
+NO_PICTURE = "is missing: send a picture, as it is, in a form or in JSON."
+
+
+class Options(Body):
+    """How to caption, as in the page's form."""
+
+    prefix: str = ""
+    max_new_tokens: int | None = None
+    num_beams: int | None = None
+
+
+class Picture(Options):
+    """``image`` is in base64."""
+
+    image: str
+
+
+@bp.before_request
+def make_room() -> None:
+    """A picture in base64 takes a third more than the picture itself."""
+    request.max_content_length = 2 * (current_app.config["MAX_UPLOAD_MB"] << 20)
+
+
+@bp.post("/caption", strict_slashes=False)
+@described(Description(Picture, (ANYTHING, FORM, JSON)))
+def caption() -> Response:
+    """Captions the picture that is sent; the files of a form, if there are several, as a list."""
+    pictures, given = _sent()
+    options = checked(Options, given)
+    check_prefix("prefix", options.prefix)
+    if not all(pictures) or not pictures:
+        raise InvalidRequest("image", NO_PICTURE)
+    answers = [_answer(pictures, index, options) for index in range(len(pictures))]
+    response = jsonify(answers if len(answers) > 1 else answers[0])
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _sent() -> tuple[list[bytes], dict[str, Any]]:
+    """The pictures, and how to caption them: beside them, or in the query."""
+    query = request.args.to_dict()
+    if request.mimetype == FORM:
+        files = [file.read() for file in request.files.getlist("image")]
+        return files, query | request.form.to_dict()
+    data = request.get_data()
+    if data.lstrip()[:1] != b"{":
+        return [data], query
+    sent = read_json(request)
+    return [picture_of("image", checked(Picture, sent).image)], query | sent
+
+
+def _answer(pictures: list[bytes], index: int, options: Options) -> dict[str, object]:
+    numbers = options.model_dump(exclude={"prefix"}, exclude_none=True)
+    try:
+        said = work.caption(pictures[index], options.prefix, **numbers)
+    except InvalidImage as error:
+        if len(pictures) == 1:
+            raise
+        raise InvalidImage(f"Picture {index + 1} of {len(pictures)}: {error}") from error
+    words = without_tics(said)
+    if not words:
+        raise WorkFailed(NO_CAPTION)
+    return {"caption": words, "is_familiar": said.is_familiar}

@@ -1,0 +1,248 @@
+"""Ollama's API, of which pictures are captioned: ``/api/generate``, ``/api/chat`` and their models.
+
+Its clients: ``ollama`` for Python and JavaScript, ``langchain-ollama``, PhotoPrism and others.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from flask import Blueprint, Request, Response, jsonify, request
+
+from captioner.request import MAX_NEW_TOKENS
+from captioner.wording import without_tics
+from generator.request import InvalidRequest
+from models_cache.catalog import BLIP_LARGE, KNOWN
+from webapp.dialects.body import Body, checked, picture_of, read_json
+from webapp.dialects.description import JSON, LINES, Description, described
+from webapp.dialects.dialect import Dialect, Told
+from webapp.dialects.prefix import prefix_of
+from webapp.dialects.work import caption
+from webapp.failures import NO_CAPTION, UnknownModel, WorkFailed
+from webapp.services import ModelCard, services
+
+bp = Blueprint("ollama", __name__, url_prefix="/api")
+
+# The Ollama whose API this is: clients refuse what is too old for them.
+VERSION = "0.13.0"
+# Whatever captioner runs answers to these, as to its own name.
+NAMES = ("blip", BLIP_LARGE.name)
+LATEST = ":latest"
+MOST_PICTURES = 8
+WHAT_IT_DOES = (
+    "Captions pictures, each in one sentence, and does not chat. A short prompt that is no question"
+    ' begins the caption, as "a photo of" does; any other prompt is ignored.'
+)
+NO_PICTURE = "is missing: this model captions pictures, so send one, in base64."
+NO_JSON = "asks for JSON, and this model writes one plain sentence: leave format out."
+NO_TOOLS = "is not supported: this model captions pictures, and calls no tools."
+DETAILS = {
+    "parent_model": "",
+    "format": "safetensors",
+    "family": "blip",
+    "families": ["blip"],
+    "parameter_size": "",
+    "quantization_level": "",
+}
+# Clients parse it and show it; the files' own date says nothing of the model.
+MODIFIED = "1970-01-01T00:00:00Z"
+
+
+class Options(Body):
+    """``num_predict`` bounds the caption. Others steer a chance that BLIP does not take."""
+
+    num_predict: int | None = None
+
+
+class Asked(Body):
+    """What both take. ``format`` may be a word or a schema; ``stream`` is true if left out."""
+
+    model: str
+    stream: bool | None = None
+    format: Any = None
+    options: Options | None = None
+
+
+class Generation(Asked):
+    prompt: str | None = None
+    images: list[str] | None = None
+
+
+class Message(Body):
+    content: str | None = None
+    images: list[str] | None = None
+
+
+class Chat(Asked):
+    messages: list[Message] | None = None
+    tools: list[Any] | None = None
+
+
+class Shown(Body):
+    """``name`` is what older clients send."""
+
+    model: str | None = None
+    name: str | None = None
+
+
+class NotFound(UnknownModel):
+    """In Ollama's own words, which clients look for."""
+
+    def __init__(self, name: str) -> None:
+        served = ", ".join(_names())
+        Exception.__init__(self, f"model '{name[:100]}' not found: this server has {served}.")
+
+
+@bp.get("/version")
+def version() -> Response:
+    """The version of Ollama whose API this is."""
+    return jsonify(version=VERSION)
+
+
+@bp.get("/tags")
+def tags() -> Response:
+    """The models that can be asked: the captioner."""
+    return jsonify(models=[_listed(card) for card in _captioners()])
+
+
+@bp.post("/show")
+@described(Description(Shown, (JSON,)))
+def show() -> Response:
+    """What a model is, and what it does with a prompt. 404 if we serve another."""
+    shown = checked(Shown, read_json(request))
+    name = shown.model or shown.name
+    if not name:
+        raise InvalidRequest("model", "is missing.")
+    _check_served(name)
+    about = {"general.architecture": "blip", "general.name": name}
+    return jsonify(
+        license="\n".join(card.licence for card in _captioners()),
+        modelfile=f"# {WHAT_IT_DOES}\nFROM {name}\n",
+        parameters="",
+        template="{{ .Prompt }}",
+        details=DETAILS,
+        model_info=about | {"general.description": WHAT_IT_DOES},
+        capabilities=["completion", "vision"],
+        modified_at=MODIFIED,
+    )
+
+
+@bp.post("/generate")
+@described(Description(Generation, (JSON,), (LINES, JSON)))
+def generate() -> Response:
+    """Captions ``images``: a sentence a line. JSON lines unless ``stream`` is false."""
+    asked = checked(Generation, read_json(request))
+    return _answer(asked, asked.prompt, asked.images, lambda words: {"response": words})
+
+
+@bp.post("/chat")
+@described(Description(Chat, (JSON,), (LINES, JSON)))
+def chat() -> Response:
+    """Captions the pictures of the last message that has any; no message is understood."""
+    asked = checked(Chat, read_json(request))
+    if asked.tools:
+        raise InvalidRequest("tools", NO_TOOLS)
+    with_pictures = [message for message in asked.messages or () if message.images]
+    last = with_pictures[-1] if with_pictures else Message()
+    return _answer(
+        asked,
+        last.content,
+        last.images,
+        lambda words: {"message": {"role": "assistant", "content": words}},
+    )
+
+
+def _answer(
+    asked: Asked,
+    prompt: str | None,
+    pictures: Sequence[str] | None,
+    said: Callable[[str], dict[str, object]],
+) -> Response:
+    """``said`` puts words where this address has them."""
+    began = time.monotonic_ns()
+    _check_served(asked.model)
+    if asked.format:
+        raise InvalidRequest("format", NO_JSON)
+    words = _captions(prompt or "", pictures or (), asked.options or Options())
+    head = {"model": asked.model, "created_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"}
+    end = {"done": True, "done_reason": "stop"} | _metrics(words, time.monotonic_ns() - began)
+    if asked.stream is False:
+        return jsonify(head | said(words) | end)
+    lines = [head | said(words) | {"done": False}, head | said("") | end]
+    return Response("".join(f"{json.dumps(line)}\n" for line in lines), mimetype=LINES)
+
+
+def _captions(prompt: str, pictures: Sequence[str], options: Options) -> str:
+    """A line for each picture. Raises InvalidRequest, WorkFailed and what captioning raises."""
+    if not pictures:
+        raise InvalidRequest("images", NO_PICTURE)
+    if len(pictures) > MOST_PICTURES:
+        problem = f"has {len(pictures)} pictures: at most {MOST_PICTURES} are captioned at a time."
+        raise InvalidRequest("images", problem)
+    prefix = prefix_of(prompt)
+    length = _length(options)
+    files = [picture_of("images", picture) for picture in pictures]
+    lines = [without_tics(caption(file, prefix, **length)) for file in files]
+    if not all(lines):
+        raise WorkFailed(NO_CAPTION)
+    return "\n".join(lines)
+
+
+def _length(options: Options) -> dict[str, int]:
+    """Ollama's numbers below 1 mean no bound; chat models' answers are longer than any of ours."""
+    wanted = options.num_predict or 0
+    return {"max_new_tokens": min(wanted, MAX_NEW_TOKENS)} if wanted > 0 else {}
+
+
+def _metrics(words: str, nanoseconds: int) -> dict[str, int]:
+    """Clients divide the count by the duration, for a speed."""
+    return {
+        "total_duration": nanoseconds,
+        "load_duration": 0,
+        "prompt_eval_count": 0,
+        "prompt_eval_duration": 0,
+        "eval_count": len(words.split()),
+        "eval_duration": nanoseconds,
+    }
+
+
+def _captioners() -> list[ModelCard]:
+    return [card for card in services().models if card.role == "captioner"]
+
+
+def _names() -> list[str]:
+    return list(dict.fromkeys([*(card.name for card in _captioners()), *NAMES]))
+
+
+def _check_served(name: str) -> None:
+    """Names are told apart without case and without their tag. Raises NotFound."""
+    served = {each.lower() for each in _names()}
+    if name.lower().removesuffix(LATEST) not in served:
+        raise NotFound(name)
+
+
+def _listed(card: ModelCard) -> dict[str, object]:
+    name = f"{card.name}{LATEST}"
+    size = next((each.size_bytes for each in KNOWN if each.name == card.name), None)
+    return {
+        "name": name,
+        "model": name,
+        "modified_at": MODIFIED,
+        "size": size or 0,
+        "digest": sha256(name.encode()).hexdigest(),
+        "details": DETAILS,
+    }
+
+
+def _owns(request: Request) -> bool:
+    return request.path.startswith("/api/")
+
+
+def _error_body(told: Told) -> Response:
+    return jsonify(error=told.sentence)
+
+
+DIALECT = Dialect(bp, _owns, _error_body)
