@@ -3,16 +3,29 @@
 import re
 from typing import Any
 
+from web_client import data_url, picture
+
 VALUES = {
     "filename": "studio.js",
     "token": "x",
     "name": "stabilityai/stable-diffusion-xl-base-1.0",
 }
 
+IMAGE_URL = {"type": "image_url", "image_url": {"url": data_url(picture())}}
+INPUT_IMAGE = {"type": "input_image", "image_url": data_url(picture())}
+FORM = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+FORM += picture() + b"\r\n--b--\r\n"
+
 # What a route is sent that takes more than a form with a prompt, by its endpoint.
 BODIES: dict[str, dict[str, Any]] = {
     "huggingface.infer": {"json": {"inputs": "a house"}},
+    "openai.images.generate": {"json": {"prompt": "a house"}},
+    "openai.images.vary": {"data": FORM, "content_type": "multipart/form-data; boundary=b"},
+    "openai.captions.chat": {"json": {"messages": [{"role": "user", "content": [IMAGE_URL]}]}},
+    "openai.captions.respond": {"json": {"input": [{"role": "user", "content": [INPUT_IMAGE]}]}},
 }
+# What no body makes them do, as there is no image-to-image.
+REFUSE = {"openai.images.edit"}
 
 
 def address(rule: str, **values: str) -> str:

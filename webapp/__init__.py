@@ -24,7 +24,7 @@ from webapp import (
     pictures,
     status,
 )
-from webapp.dialects import huggingface
+from webapp.dialects import huggingface, openai
 from webapp.dialects.dialect import make_room
 from webapp.form_request import FormRequest
 from webapp.hosts import Hosts
@@ -62,6 +62,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
     errors.init_app(app)
     app.before_request(make_room)
     huggingface.DIALECT.join(app)
+    openai.DIALECT.join(app)
     for module in (pages, jobs, pictures, about, generate_image, health, metrics, status, door):
         app.register_blueprint(module.bp)
     return app
