@@ -15,7 +15,7 @@ environment.prepare(online=True)  # for the hub on this machine, which tests bri
 OUR_THREADS = ("generator", "captioner", "server", "waitress")
 
 FAST = "not (tiny or demo or browser or pictures or gpu or simulated_card or slow)"
-HEAVY_FOLDERS = ("browser", "gpu", "simulated_card")
+HEAVY_FOLDERS = ("browser", "clients", "gpu", "simulated_card")
 # Modules that take seconds to import before their tests could be deselected.
 HEAVY_IMPORT = re.compile(
     r"^(?:import|from) (?:torch|tiny|layouts|playwright|captioner\.(?:blip|__main__)"

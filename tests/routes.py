@@ -24,8 +24,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "openai.captions.chat": {"json": {"messages": [{"role": "user", "content": [IMAGE_URL]}]}},
     "openai.captions.respond": {"json": {"input": [{"role": "user", "content": [INPUT_IMAGE]}]}},
 }
-# What no body makes them do, as there is no image-to-image.
-REFUSE = {"openai.images.edit"}
+# Routes that tell clients what is not offered here.
+REFUSING = {"openai.images.edit"}
 
 
 def address(rule: str, **values: str) -> str:

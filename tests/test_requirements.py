@@ -47,7 +47,7 @@ def test_ci_installs_every_extra_and_requires_its_tests():
     assert extras
     for extra in extras:
         assert extra in run
-    for marker in ("exiftool", "heif", "peers"):
+    for marker in ("clients", "exiftool", "heif", "peers"):
         assert re.search(rf'LOOKALIKE_REQUIRE="[^"]*\b{marker}\b', run)
 
 

@@ -19,7 +19,7 @@ from fakes import FakeBlip, PreviewingSDXL
 from PIL import Image
 import captioner.engine, generator.engine
 from door_keys import ANNA, bearer, door_keys
-from routes import BODIES, REFUSE, VALUES, address
+from routes import BODIES, REFUSING, VALUES, address
 from webapp import create_app, invitations
 from webapp.job_store import JobStore
 from webapp.server import Server, bind
@@ -52,8 +52,8 @@ for rule in sorted(app.url_map.iter_rules(), key=lambda rule: "delete" in rule.e
         fields = {"key": ANNA} if rule.endpoint == "door.enter" else {"prompt": "x"}
         body = BODIES.get(rule.endpoint, {"data": fields}) if method == "POST" else {}
         response = client.open(path + "?prompt=x", method=method, headers=bearer(ANNA), **body)
-        good = (400,) if rule.endpoint in REFUSE else (200, 303)
-        assert response.status_code in good, (path, response.status_code)
+        expected = (400,) if rule.endpoint in REFUSING else (200, 303)
+        assert response.status_code in expected, (path, response.status_code)
         served.add(rule.endpoint)
         response.close()
 services.captioner.close()
