@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from io import BytesIO
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Timer
 
 import pytest
 from fakes import PreviewingSDXL
@@ -23,11 +23,17 @@ STOPPING = "The server is stopping: try again in a minute."
 
 @pytest.fixture
 def site(by_hand, patient):
-    """Services of a painter that shows previews after each of six steps."""
+    """Services of a painter that shows previews after each of six steps.
+
+    What waits for it all the same, because something is broken, is failed after ten seconds.
+    """
     engine = generator.engine.Engine(PreviewingSDXL(), max_jobs=4)
     services = replace(by_hand, generator=engine, streams=BoundedSemaphore(1))
     patient.application.extensions["services"] = services
+    rescue = Timer(10, engine.close)
+    rescue.start()
     yield services
+    rescue.cancel()
     assert services.streams.acquire(blocking=False), "a stream that ended is still counted"
 
 
