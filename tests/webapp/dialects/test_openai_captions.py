@@ -136,8 +136,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("messages", "fields", "param", "sentence"), WRONG)
-def test_what_is_wrong_with_a_chat_is_named(patient, messages, fields, param, sentence):
-    status, field, message = told(chat(patient, *messages, **fields))
+def test_what_is_wrong_with_a_chat_is_named(client, messages, fields, param, sentence):
+    status, field, message = told(chat(client, *messages, **fields))
     assert (status, field) == (400, param)
     assert message.startswith(sentence), message
 
@@ -165,8 +165,8 @@ FILE = "input[0].content[0].file_id"
         ),
     ],
 )
-def test_what_is_wrong_with_a_response_is_named(patient, fields, param, sentence):
-    status, field, message = told(patient.post(RESPONSES, json=fields))
+def test_what_is_wrong_with_a_response_is_named(client, fields, param, sentence):
+    status, field, message = told(client.post(RESPONSES, json=fields))
     assert (status, field) == (400, param)
     assert message.startswith(sentence), message
 

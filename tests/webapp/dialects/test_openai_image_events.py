@@ -5,12 +5,13 @@ from io import BytesIO
 from threading import BoundedSemaphore, Timer
 
 import pytest
-from fakes import PreviewingSDXL
+from fakes import FAKE_INFO, PreviewingSDXL
 from openai_answers import GENERATIONS, VARIATIONS, event_of, image_of, told
+from PIL import Image
 from web_client import CAPTION, picture
 
 import generator.engine
-from generator.job import Job
+from generator.job import Job, Queued
 from webapp.dialects.image_format import PNG
 from webapp.dialects.job_stream import ALIVE
 from webapp.dialects.openai_image_events import ImageEvents
@@ -140,6 +141,26 @@ def test_too_many_streams_are_turned_away_until_one_ends(site, patient):
 def test_a_stream_that_is_refused_a_place_in_the_queue_is_not_counted(site, patient):
     site.generator.reserve(4)
     assert told(ask(patient))[0] == 429
+
+
+def test_no_partial_image_comes_before_its_time(site, patient):
+    job = site.generator.submit(FAKE_INFO.request("a house", num_inference_steps=6))
+    events = ImageEvents(Delivery(PNG, None, True, 1), patience_seconds=0.001).tell([job])
+    site.generator.step()
+    site.generator.step()
+    assert next(events) == ALIVE
+    site.generator.step()
+    with patient.application.app_context():
+        assert event_of(next(events))["type"] == PARTIAL
+    job.cancel()
+
+
+def test_a_preview_of_the_last_step_is_no_partial_image_too_many():
+    job = Job()
+    job.publish(Queued(FAKE_INFO.request("a house", num_inference_steps=6)))
+    job.publish_preview(6, Image.new("RGB", (1, 1)))
+    events = ImageEvents(Delivery(PNG, None, True, 0), patience_seconds=0.001).tell([job])
+    assert next(events) == ALIVE
 
 
 def test_quiet_streams_are_told_that_they_live():
