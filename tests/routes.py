@@ -4,7 +4,7 @@ import base64
 import re
 from typing import Any
 
-from web_client import picture
+from web_client import data_url, picture
 
 VALUES = {
     "filename": "studio.js",
@@ -14,6 +14,10 @@ VALUES = {
 
 # In base64.
 PICTURE = base64.b64encode(picture()).decode()
+IMAGE_URL = {"type": "image_url", "image_url": {"url": data_url(picture())}}
+INPUT_IMAGE = {"type": "input_image", "image_url": data_url(picture())}
+FORM = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+FORM += picture() + b"\r\n--b--\r\n"
 
 # What a route is sent that takes more than a form with a prompt, by its endpoint.
 BODIES: dict[str, dict[str, Any]] = {
@@ -26,10 +30,14 @@ BODIES: dict[str, dict[str, Any]] = {
     "ollama.chat": {"json": {"model": "blip", "messages": [{"images": [PICTURE]}]}},
     "ollama.generate": {"json": {"model": "blip", "images": [PICTURE]}},
     "ollama.show": {"json": {"model": "blip"}},
+    "openai.images.generate": {"json": {"prompt": "a house"}},
+    "openai.images.vary": {"data": FORM, "content_type": "multipart/form-data; boundary=b"},
+    "openai.captions.chat": {"json": {"messages": [{"role": "user", "content": [IMAGE_URL]}]}},
+    "openai.captions.respond": {"json": {"input": [{"role": "user", "content": [INPUT_IMAGE]}]}},
 }
 
 # Routes that tell clients what is not offered here.
-REFUSING = {"automatic1111.img2img"}
+REFUSING = {"automatic1111.img2img", "openai.images.edit"}
 
 
 def address(rule: str, **values: str) -> str:

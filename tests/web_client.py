@@ -1,5 +1,6 @@
 """What browsers and programs do with the app, and what they read in its answers."""
 
+import base64
 import html
 import re
 from collections.abc import Mapping
@@ -22,6 +23,10 @@ def picture(width=20, height=10, color="green", kind="PNG", **options) -> bytes:
     file = BytesIO()
     Image.new("RGB", (width, height), color).save(file, kind, **options)
     return file.getvalue()
+
+
+def data_url(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
 def upload(

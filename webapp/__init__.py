@@ -26,7 +26,7 @@ from webapp import (
     pictures,
     status,
 )
-from webapp.dialects import automatic1111, huggingface, ollama
+from webapp.dialects import automatic1111, huggingface, ollama, openai
 from webapp.dialects.dialect import make_room
 from webapp.form_request import FormRequest
 from webapp.hosts import Hosts
@@ -64,6 +64,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
     errors.init_app(app)
     app.before_request(make_room)
     huggingface.DIALECT.join(app)
+    openai.DIALECT.join(app)
     ollama.DIALECT.join(app)
     automatic1111.DIALECT.join(app)
     apis = (caption_api, generate_image, health, metrics, status)

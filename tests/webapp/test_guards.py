@@ -105,6 +105,13 @@ def routes(patient, by_hand):
         ("POST", "/api/show"),
         ("POST", "/api/generate"),
         ("POST", "/api/chat"),
+        ("GET", "/v1/models"),
+        ("GET", "/v1/models/x/y"),
+        ("POST", "/v1/images/generations"),
+        ("POST", "/v1/images/variations"),
+        ("POST", "/v1/images/edits"),
+        ("POST", "/v1/chat/completions"),
+        ("POST", "/v1/responses"),
     ]
     rules = {rule.endpoint for rule in patient.application.url_map.iter_rules()}
     assert len(rules) == len(addresses), "a route is missing here"

@@ -19,17 +19,18 @@ from fakes import FakeBlip, PreviewingSDXL
 from PIL import Image
 import captioner.engine, generator.engine
 from door_keys import ANNA, bearer, door_keys
-from routes import BODIES, REFUSING, address
+from routes import BODIES, REFUSING, VALUES, address
 from webapp import create_app, invitations
 from webapp.job_store import JobStore
 from webapp.server import Server, bind
-from webapp.services import Services
+from webapp.services import ModelCard, Services
 from webapp.settings import Settings
 
 services = Services(
     captioner.engine.Engine(FakeBlip()),
     generator.engine.Engine(PreviewingSDXL()),
     JobStore(),
+    models=[ModelCard("generator", VALUES["name"], "cpu", "MIT")],
     keys=door_keys(),
 )
 services.captioner.start()

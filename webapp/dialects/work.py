@@ -6,6 +6,7 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
 
 from flask import request
+from PIL import Image
 
 from captioner.images import open_image
 from captioner.request import Caption, CaptionRequest
@@ -81,11 +82,16 @@ def caption(picture: bytes, prefix: str = "", **options: int) -> Caption:
     check_prefix("prompt", prefix)
     for name, value in options.items():
         check_whole_number(name, value, 1, NUMBERS[name])
-    encoded = open_image(picture)
-    with services().decoding.take(encoded.decoding_bytes):
-        image = encoded.read(MOST_PIXELS_A_SIDE)
+    image = read_picture(picture)
     future = services().captioner.submit(CaptionRequest(image, prefix, **options), client())
     return _caption(future)
+
+
+def read_picture(picture: bytes) -> Image.Image:
+    """Small enough to be kept while it waits. Raises InvalidImage and MemoryError."""
+    encoded = open_image(picture)
+    with services().decoding.take(encoded.decoding_bytes):
+        return encoded.read(MOST_PIXELS_A_SIDE)
 
 
 def _caption(future: "Future[Caption]") -> Caption:

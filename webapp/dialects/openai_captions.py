@@ -1,0 +1,121 @@
+"""OpenAI's answers to a picture: ``/v1/chat/completions`` and ``/v1/responses``.
+
+The answer is the caption. Questions about the picture are not answered, as BLIP reads none.
+"""
+
+import json
+import secrets
+import time
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from captioner.wording import without_tics
+from generator.request import InvalidRequest
+from webapp.dialects.body import Body, checked, read_json
+from webapp.dialects.description import JSON, STREAM, Description, described
+from webapp.dialects.job_stream import event
+from webapp.dialects.openai_messages import picture_in
+from webapp.dialects.openai_response import response_events, response_object
+from webapp.dialects.openai_tokens import CHAT_TOKENS
+from webapp.dialects.work import caption
+from webapp.services import services
+
+bp = Blueprint("captions", __name__)
+
+NO_JSON = "asks for JSON: this server's captioner writes one sentence, and nothing else."
+
+
+class StreamOptions(Body):
+    include_usage: bool | None = None
+
+
+class Format(Body):
+    type: str | None = None
+
+
+class Chat(Body):
+    messages: list[dict[str, Any]]
+    model: str | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    response_format: Format | None = None
+
+
+class Text(Body):
+    format: Format | None = None
+
+
+class Question(Body):
+    input: Any
+    model: str | None = None
+    stream: bool | None = None
+    text: Text | None = None
+
+
+@bp.post("/chat/completions")
+@described(Description(Chat, (JSON,), (JSON, STREAM)))
+def chat() -> Response:
+    """The caption of the last picture in ``messages``."""
+    asked = checked(Chat, read_json(request))
+    _check_format("response_format", asked.response_format)
+    said = _caption("messages", asked.messages)
+    head = {
+        "id": f"chatcmpl-{secrets.token_hex(12)}",
+        "created": int(time.time()),
+        "model": _model(asked.model),
+    }
+    if asked.stream:
+        wants_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        return _events(_chunks(head, said, wants_usage))
+    message = {"role": "assistant", "content": said, "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    return jsonify(head | {"object": "chat.completion", "choices": [choice], "usage": CHAT_TOKENS})
+
+
+@bp.post("/responses")
+@described(Description(Question, (JSON,), (JSON, STREAM)))
+def respond() -> Response:
+    """The caption of the last picture in ``input``."""
+    asked = checked(Question, read_json(request))
+    _check_format("text.format", asked.text.format if asked.text else None)
+    said = _caption("input", asked.input)
+    answer = response_object(said, _model(asked.model))
+    if asked.stream:
+        return _events([event(each["type"], each) for each in response_events(answer)])
+    return jsonify(answer)
+
+
+def _check_format(field: str, format_: Format | None) -> None:
+    if format_ is not None and format_.type not in (None, "text"):
+        raise InvalidRequest(field, NO_JSON)
+
+
+def _caption(field: str, messages: object) -> str:
+    return without_tics(caption(picture_in(field, messages)))
+
+
+def _model(name: str | None) -> str:
+    """The name that was asked for, as clients compare it; else the captioner's own."""
+    own = (card.name for card in services().models if card.role == "captioner")
+    return name or next(own, "captioner")
+
+
+def _chunks(head: dict[str, object], said: str, wants_usage: bool) -> list[str]:
+    """All of them at once: there is nothing to show before the last word is found."""
+    head = head | {"object": "chat.completion.chunk"}
+    deltas = [({"role": "assistant", "content": ""}, None), ({"content": said}, None), ({}, "stop")]
+    chunks = [
+        head | {"choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": end}]}
+        for delta, end in deltas
+    ]
+    if wants_usage:
+        chunks.append(head | {"choices": [], "usage": CHAT_TOKENS})
+    return [f"data: {each}\n\n" for each in (*map(json.dumps, chunks), "[DONE]")]
+
+
+def _events(lines: list[str]) -> Response:
+    """Whole as it is, so it holds no thread as a stream of jobs does."""
+    response = Response("".join(lines), mimetype=STREAM)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
