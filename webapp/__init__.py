@@ -31,7 +31,7 @@ from webapp.dialects.dialect import make_room
 from webapp.form_request import FormRequest
 from webapp.hosts import Hosts
 from webapp.proxy import BehindProxy
-from webapp.services import Services
+from webapp.services import Services, kept_days
 from webapp.settings import Settings
 from webapp.versions import versions
 
@@ -57,7 +57,7 @@ def create_app(settings: Settings, services: Services) -> Flask:
     if settings.trusted_proxy is not None:
         app.wsgi_app = BehindProxy(app.wsgi_app, settings.trusted_proxy)  # type: ignore[method-assign]
     app.extensions["services"] = services
-    app.jinja_env.globals["example_file"] = examples.file_name
+    app.jinja_env.globals |= {"example_file": examples.file_name, "kept_days": kept_days}
     logs.init_app(app)
     metrics.init_app(app)
     guards.init_app(app, hosts_of(settings))

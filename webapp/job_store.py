@@ -74,9 +74,19 @@ class UnknownJob(LookupError):
         super().__init__(f"This job is not known: old ones are forgotten{restart}.")
 
 
-class Disk(Protocol):
-    """What the store asks of ``webapp.keep.keeper``: only ``find`` takes the time of a disk."""
+class Bounds(Protocol):
+    max_bytes: int
+    max_days: int
 
+
+class Disk(Protocol):
+    """What the store asks of ``webapp.keep.keeper``: only ``find`` takes the time of a disk.
+
+    The bounds of its ``archive`` are told to visitors and to the owner.
+    """
+
+    @property
+    def archive(self) -> Bounds: ...
     def save(self, job_id: str) -> None: ...
     def drop(self, job_id: str) -> None: ...
     def find(self, job_ids: Iterable[str]) -> list[Entry]: ...

@@ -90,3 +90,9 @@ class Services:
 def services() -> Services:
     """The services of the current app."""
     return cast(Services, current_app.extensions["services"])
+
+
+def kept_days() -> int | None:
+    """For how many days pictures stay on a disk; None if they stay in memory alone."""
+    disk = services().jobs.disk
+    return disk.archive.max_days if disk else None

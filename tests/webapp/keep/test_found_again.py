@@ -97,6 +97,11 @@ def test_visitors_and_the_owner_are_told_what_is_kept_and_for_how_long(start):
     client = start(max_bytes=7 * 10**9, max_days=9).client
     assert "on this server's disk for 9 days" in client.get("/about").text
     assert "not on its disk" not in client.get("/about").text
+    for page in ("/", "/api", "/about", "/nothing"):
+        text = client.get(page).text
+        assert "stay on this server's disk" in text, page
+        assert "9 days are over" in text, page
+        assert "memory" not in text.partition("<footer>")[2], page
     assert "Kept on the disk: up to 7.00 GB, for at most\n  9 days" in client.get("/status").text
 
 
