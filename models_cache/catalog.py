@@ -99,7 +99,7 @@ DEMO_GENERATOR = Checkpoint(
     is_demo=True,
     num_inference_steps=14,
     guidance_scale=2.0,
-    sizes=((128, 128),),
+    sizes=((104, 152), (128, 128), (152, 104)),
 )
 
 FULL = (BLIP_LARGE, SDXL_BASE)

@@ -21,7 +21,8 @@ BODIES = {
     "generator": (
         "A small but complete `StableDiffusionXLPipeline`: two text encoders and tokenizers,"
         " `text_time` conditioning, `AutoencoderKL`, `EulerDiscreteScheduler` (v prediction). It"
-        " draws 128x128 scenes in the words of `scripts/demo_models/scenes.py`, and nothing else."
+        " draws scenes of 128x128, 152x104 and 104x152 in the words of"
+        " `scripts/demo_models/scenes.py`, and nothing else."
     ),
 }
 

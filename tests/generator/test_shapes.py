@@ -118,8 +118,8 @@ def test_a_checkpoint_for_squares_only_has_one_size_for_all():
 
 def test_the_demo_is_offered_in_the_sizes_that_it_has_learnt():
     demo = read_model_info(Store().locate(DEMO_GENERATOR))
-    assert demo.sizes == ((128, 128),)
+    assert demo.sizes == ((104, 152), (128, 128), (152, 104))
     assert [demo.nearest_size(*size) for size in demo.sizes] == list(demo.sizes)
-    assert demo.nearest_size(6000, 4000) == demo.size_of_shape("wide") == (128, 128)
+    assert demo.nearest_size(6000, 4000) == demo.size_of_shape("wide") == (152, 104)
     for size in demo.sizes:
         assert demo.request("a red house", **size._asdict())

@@ -26,6 +26,7 @@ from scripts.demo_models.evaluate import (
     judge_judge,
     judge_round_trip,
     paint_all,
+    paint_middles,
 )
 from scripts.demo_models.judges import ByCaptioner, ByPixels, caption_all
 from scripts.demo_models.verdict import shown, told_apart
@@ -81,6 +82,13 @@ def test_painted_scenes_show_what_was_asked_for_to_both_judges(sdxl, blip, by_pi
     images = paint_all(sdxl, [scene.caption for scene in SCENES])
     for judge in (ByCaptioner(blip), by_pixels):
         assert shown(SCENES, judge.read(images)).share_right >= BOUND, judge.name
+
+
+@pytest.mark.parametrize("shape", ["tall", "wide"])
+def test_scenes_in_other_shapes_show_what_was_asked_for_too(sdxl, blip, by_pixels, shape):
+    middles = paint_middles(sdxl, SCENES, sdxl.info.size_of_shape(shape))
+    for judge in (ByCaptioner(blip), by_pixels):
+        assert shown(SCENES, judge.read(middles)).share_right >= BOUND, judge.name
 
 
 def test_most_pictures_come_back_in_the_same_words(sdxl, blip):
