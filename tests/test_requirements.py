@@ -1,6 +1,7 @@
 """What scripts install and CI requires, kept in step."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ def test_no_module_is_longer_than_the_limit_or_has_a_name_that_hides_a_noun():
     assert not hides & {file.stem for file in files}
     lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in files}
     assert {file: count for file, count in lines.items() if count > 300} == {}
+
+
+def test_no_two_modules_of_tests_have_one_name():
+    """pytest cannot collect them together."""
+    names = Counter(file.name for file in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_ci_installs_every_extra_and_requires_its_tests():

@@ -2,19 +2,13 @@
 
 from typing import Literal
 
-from webapp.dialects.body import Body
+from webapp.dialects.body import Body, Painting
 
 
-class Words(Body):
-    """Of ``/generate-image``: the names are those of diffusers."""
+class Words(Painting):
+    """Of ``/generate-image``."""
 
     prompt: str
-    negative_prompt: str | None = None
-    width: int | None = None
-    height: int | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    seed: int | None = None
 
 
 class Again(Words):

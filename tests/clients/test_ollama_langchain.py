@@ -3,21 +3,10 @@
 import base64
 
 import pytest
+from packages import marks, package
 
-try:
-    import langchain_ollama
-    from ollama import ResponseError
-except ImportError:
-    langchain_ollama = None
-
-pytestmark = [
-    pytest.mark.demo,
-    pytest.mark.slow,
-    pytest.mark.clients,
-    pytest.mark.skipif(
-        langchain_ollama is None, reason="requirements-clients.txt is not installed"
-    ),
-]
+langchain_ollama, ollama = package("langchain_ollama"), package("ollama")
+pytestmark = marks(langchain_ollama)
 
 CAPTION = "a red house by the sea"
 
@@ -49,12 +38,14 @@ def test_a_stream_is_put_together_again(model, example):
 
 
 def test_what_is_no_picture_is_the_clients_own_error(model):
-    with pytest.raises(ResponseError, match="The file is not an image of a known format") as told:
+    with pytest.raises(
+        ollama.ResponseError, match="The file is not an image of a known format"
+    ) as told:
         model.invoke([message(b"no picture")])
     assert told.value.status_code == 400
 
 
 def test_json_is_refused(model, example):
     asking = model.bind(format="json")
-    with pytest.raises(ResponseError, match="format asks for JSON"):
+    with pytest.raises(ollama.ResponseError, match="format asks for JSON"):
         asking.invoke([message(example.read_bytes())])

@@ -5,18 +5,10 @@ import base64
 
 import pytest
 from door_keys import ANNA
+from packages import marks, package
 
-try:
-    import ollama
-except ImportError:
-    ollama = None
-
-pytestmark = [
-    pytest.mark.demo,
-    pytest.mark.slow,
-    pytest.mark.clients,
-    pytest.mark.skipif(ollama is None, reason="requirements-clients.txt is not installed"),
-]
+ollama = package("ollama")
+pytestmark = marks(ollama)
 
 CAPTION = "a red house by the sea"
 MODEL = "lookalike-demo-captioner"

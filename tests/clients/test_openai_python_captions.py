@@ -4,10 +4,11 @@ import asyncio
 import base64
 
 import pytest
+from packages import marks, package
 
-openai = pytest.importorskip("openai", reason="openai is not installed: requirements-clients.txt")
+openai = package("openai")
 
-pytestmark = [pytest.mark.demo, pytest.mark.slow, pytest.mark.clients]
+pytestmark = marks(openai)
 
 CAPTION = "a red house by the sea"
 

@@ -6,11 +6,12 @@ from io import BytesIO
 
 import pytest
 from door_keys import ANNA
+from packages import marks, package
 from PIL import Image
 
-openai = pytest.importorskip("openai", reason="openai is not installed: requirements-clients.txt")
+openai = package("openai")
 
-pytestmark = [pytest.mark.demo, pytest.mark.slow, pytest.mark.clients]
+pytestmark = marks(openai)
 
 WORDS = "a red house by the sea"
 

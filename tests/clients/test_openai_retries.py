@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 from fakes import FakeBlip, FakeSDXL
+from packages import marks, package
 from tiny_server import SECONDS, run_in_thread
 
 import captioner.engine
@@ -16,9 +17,9 @@ from webapp.server import Server, bind
 from webapp.services import Services
 from webapp.settings import Settings
 
-openai = pytest.importorskip("openai", reason="openai is not installed: requirements-clients.txt")
+openai = package("openai")
 
-pytestmark = [pytest.mark.demo, pytest.mark.slow, pytest.mark.clients]
+pytestmark = marks(openai)
 
 MOST_JOBS = 4
 

@@ -36,6 +36,17 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
 
 
+class Painting(Body):
+    """How to paint, in diffusers' names; what is left out is the checkpoint's own default."""
+
+    negative_prompt: str | None = None
+    width: int | None = None
+    height: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    seed: int | None = None
+
+
 Fields = TypeVar("Fields", bound=Body)
 
 

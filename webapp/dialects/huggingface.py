@@ -12,7 +12,7 @@ from flask import Blueprint, Request, Response, jsonify, request
 from captioner.request import Caption
 from generator.request import InvalidRequest
 from models_cache.catalog import BLIP_LARGE, SDXL_BASE
-from webapp.dialects.body import Body, checked, picture_of, read_json
+from webapp.dialects.body import Body, Painting, checked, picture_of, read_json
 from webapp.dialects.description import ANYTHING, JSON, Description, described
 from webapp.dialects.dialect import Dialect, Told
 from webapp.dialects.image_format import FORMATS, accepted
@@ -50,15 +50,9 @@ class Sizes(Body):
     height: int | None = None
 
 
-class Parameters(Body):
-    """As diffusers has them. ``target_size`` is what clients of 2024 and 2025 sent."""
+class Parameters(Painting):
+    """``target_size`` is what clients of 2024 and 2025 sent."""
 
-    negative_prompt: str | None = None
-    width: int | None = None
-    height: int | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    seed: int | None = None
     target_size: Sizes | None = None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from generator.model_info import ModelInfo
 from generator.request import GenerationRequest, InvalidRequest, check_whole_number
 from generator.shapes import Size
-from webapp.dialects.body import Body
+from webapp.dialects.body import Painting
 from webapp.dialects.image_format import FORMATS, ImageFormat
 from webapp.dialects.work import with_seeds
 
@@ -27,8 +27,8 @@ class Delivery:
     partial_images: int
 
 
-class Options(Body):
-    """From ``width`` on, the names are diffusers'. ``size`` counts more than width and height."""
+class Options(Painting):
+    """``size`` counts more than width and height."""
 
     n: int | None = None
     size: str | None = None
@@ -37,12 +37,6 @@ class Options(Body):
     output_compression: int | None = None
     stream: bool | None = None
     partial_images: int | None = None
-    width: int | None = None
-    height: int | None = None
-    negative_prompt: str | None = None
-    num_inference_steps: int | None = None
-    guidance_scale: float | None = None
-    seed: int | None = None
 
     @property
     def delivery(self) -> Delivery:
