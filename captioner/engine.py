@@ -14,6 +14,18 @@ from models_cache.runtime.turns import Turns
 
 log = logging.getLogger(__name__)
 
+# Each that is waited for by a request holds one of the server's threads.
+MOST_AWAITED = 16
+MOST_AWAITED_OF_ONE = 8
+
+
+class TooManyCaptions(Exception):
+    """``own``: the client has as many requests waiting as it may have; others may have more."""
+
+    def __init__(self, own: bool) -> None:
+        super().__init__("too many captions are waited for")
+        self.own = own
+
 
 class Model(Protocol):
     """The engine's calls to a model (``captioner.blip.Blip``), all on the engine's thread."""
@@ -41,20 +53,35 @@ class Engine(ModelThread[Model]):
     @property
     def waiting(self) -> int:
         """How many requests no batch has taken yet."""
-        return len(self._waiting)
+        return sum(not future.cancelled() for _, future, _ in list(self._waiting))
 
-    def submit(self, request: CaptionRequest, client: str = "") -> "Future[Caption]":
+    def submit(
+        self, request: CaptionRequest, client: str = "", is_awaited: bool = False
+    ) -> "Future[Caption]":
         """The caption to come. If it is cancelled in time, it is never made. Raises EngineClosed.
 
         Its callbacks run on the captioner's thread: they must be quick, and must not raise.
-        Clients take turns.
+        Clients take turns. Raises TooManyCaptions if a thread would wait where many do
+        (``is_awaited``); whoever has a place with the generator is never refused.
         """
         future: Future[Caption] = Future()
         with self._changed:
             self._check_open()
+            # With their pictures, which nobody wants any more.
+            self._waiting = deque(item for item in self._waiting if not item[1].cancelled())
+            if is_awaited:
+                self._check_room(client)
             self._waiting.append((request, future, client))
             self._changed.notify_all()
         return future
+
+    def _check_room(self, client: str) -> None:
+        """Under the lock. Raises TooManyCaptions."""
+        own = sum(each == client for _, _, each in self._waiting)
+        if own >= MOST_AWAITED_OF_ONE:
+            raise TooManyCaptions(own=True)
+        if len(self._waiting) >= MOST_AWAITED:
+            raise TooManyCaptions(own=False)
 
     def step(self) -> None:
         """Captions the picture whose turn it is, and all that may share its batch."""
@@ -79,8 +106,8 @@ class Engine(ModelThread[Model]):
         sharing = (item for item in waiting if self._batch_key(item) == key)
         batch = list(islice(sharing, self.max_batch_size))
         with self._changed:
-            for item in batch:
-                self._waiting.remove(item)
+            taken = {id(item) for item in batch}
+            self._waiting = deque(item for item in self._waiting if id(item) not in taken)
             self._turns.took([client for _, _, client in batch])
             self._turns.keep({client for _, _, client in self._waiting})
         return batch

@@ -99,7 +99,7 @@ def is_time_for_a_preview(sample: Sample) -> bool:
 
     (It is true after the last as well; the job has ended by then.)
     """
-    if sample.num_steps <= 2:
+    if sample.num_steps <= 2 or sample.step_index == 0:  # one that has begun anew
         return False
     before, now = (
         (PREVIEWS + 1) * step // sample.num_steps

@@ -40,14 +40,19 @@ def png_bytes(
     text = PngInfo()
     parameters = format_parameters(request, model=model, sampler=sampler, fast_path=fast_path)
     text.add_text("parameters", parameters)
-    if xmp:
-        text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8"))
+    mark(text, xmp)
     file = BytesIO()
     # Run-length matching is all that filtered rows need. For made-up images of 1024x1024, from
     # grain to blur, it took 1/6 to 2/3 of the default's time and 98 to 100 % of its bytes; a flat
     # drawing took 2/3 and 8 kB instead of 7 (Pillow 13 with zlib-ng).
     image.save(file, "PNG", pnginfo=text, compress_level=1, compress_type=zlib.Z_RLE)
     return file.getvalue()
+
+
+def mark(text: PngInfo, xmp: bytes) -> None:
+    """Adds the line by which programs see that a model made it; nothing if ``xmp`` is empty."""
+    if xmp:
+        text.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8"))
 
 
 def painted_png(outcome: "Succeeded", request: "GenerationRequest", info: "ModelInfo") -> bytes:

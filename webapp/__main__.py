@@ -36,6 +36,7 @@ from webapp.settings import Settings
 from webapp.watchdog import HUNG, Watchdog
 
 PROGRAM = "scripts/serve"
+SUDDEN = (4, 5, 6)  # exit codes of what a job may have caused
 NOT_LOADED = "The models could not be loaded: the server's log says why."
 
 
@@ -87,7 +88,7 @@ def main(arguments: Sequence[str]) -> int:
     _announce(settings, server, keys)
     code = _run(server, services, models, settings.step_seconds(models.placement.device.type))
     if keeper is not None:
-        keeper.close()
+        keeper.close(is_sudden=code in SUDDEN)
     return code
 
 

@@ -19,7 +19,7 @@ from webapp import door
 from webapp.access import method_and_route
 from webapp.dialects.dialect import Told, dialect_of
 from webapp.environ import REFUSAL
-from webapp.failures import ClientLeft, UnknownModel, WorkFailed
+from webapp.failures import ClientLeft, PictureTooLarge, UnknownModel, WorkFailed
 from webapp.job_store import UnknownJob
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def status(error: Exception) -> int:
 def message_of(error: Exception) -> str:
     """The sentence for the client."""
     if isinstance(error, RequestEntityTooLarge):
-        unread = request.environ.get(REFUSAL) is not None
+        unread = request.environ.get(REFUSAL) is not None or isinstance(error, PictureTooLarge)
         if unread or (request.content_length or 0) > (request.max_content_length or 0):
             megabytes = current_app.config["MAX_UPLOAD_MB"]
             return f"The upload is too large: send a picture of at most {megabytes} MB."

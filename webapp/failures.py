@@ -2,12 +2,18 @@
 
 from collections.abc import Iterable
 
+from werkzeug.exceptions import RequestEntityTooLarge
+
 NO_CAPTION = "The captioner has no words for this picture: try another one."
 CAPTION_FAILED = "The captioner failed on this picture: try another one."
 
 
 class WorkFailed(Exception):
     """The model failed at this request."""
+
+
+class PictureTooLarge(RequestEntityTooLarge):
+    """One picture is larger than the server takes, whatever its request brought beside it."""
 
 
 class UnknownModel(Exception):

@@ -10,6 +10,7 @@ FIELDS = {
     "CFG scale": "guidance_scale",
     "Seed": "seed",
 }
+MOST_TEXT = 64_000  # characters: longer ones, which are not ours, take seconds to read
 MOST_CHARACTERS = 2000  # of one field, as many as the page's words may have
 
 
@@ -29,6 +30,7 @@ def text_of(picture: bytes) -> str:
     if not picture.startswith(PNG):
         return ""
     try:
-        return read_text(picture)
+        text = read_text(picture)
     except (SyntaxError, ValueError, OSError):  # damaged, and not to be painted again
         return ""
+    return text if len(text) <= MOST_TEXT else ""

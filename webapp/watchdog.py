@@ -1,8 +1,10 @@
 """Finds a model that hangs: a call of it that does not end, as with a driver that is stuck."""
 
 import logging
+import math
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,9 @@ log = logging.getLogger(__name__)
 
 HUNG = "The model hangs, and the server ends: try again once it was started anew."
 
+TRIAL = "trial"  # may compile for many minutes, and holds a device that others may wait for
+LONGER_IN_A_TRIAL = 12
+SUSPENDED = 3  # times as long a sleep as was asked for: the process was stopped
 LONGER = 20  # times as long as the longest call before it: a larger image is no fault
 MOST_SECONDS_BETWEEN = 5.0
 SHORT_LIVED = "short-lived"  # the threads on which models compute if there is no GPU
@@ -27,16 +32,19 @@ class Engine(Protocol):
     def tally(self) -> Tally: ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class Watchdog:
     """Calls ``on_hung`` once, if a call takes ``seconds`` and many times as long as any before.
 
-    ``start`` makes the thread that looks; tests call ``look`` by hand.
+    While the process is stopped, as by Ctrl-Z, no time passes. ``start`` makes the thread that
+    looks; tests call ``look`` by hand.
     """
 
     engines: Sequence[Engine]
     seconds: float
     on_hung: Callable[[], None]
+    clock: Callable[[], float] = time.monotonic
+    awake_since: float = -math.inf
 
     def start(self) -> None:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
@@ -44,13 +52,23 @@ class Watchdog:
     def _watch(self) -> None:
         wait = threading.Event().wait
         while not self.look():
-            wait(min(MOST_SECONDS_BETWEEN, self.seconds / 10))
+            self.sleep(wait, min(MOST_SECONDS_BETWEEN, self.seconds / 10))
+
+    def sleep(self, wait: Callable[[float], object], seconds: float) -> None:
+        """Notes when the process was stopped meanwhile."""
+        before = self.clock()
+        wait(seconds)
+        if self.clock() - before > SUSPENDED * seconds:
+            self.awake_since = self.clock()
 
     def look(self) -> bool:
         """Whether an engine's model hangs. The log then says where its threads are."""
-        for engine in self.engines:
-            call = engine.tally.under_way()
-            if call and call.seconds > max(self.seconds, LONGER * call.longest_before):
+        calls = [(engine, engine.tally.under_way()) for engine in self.engines]
+        is_trial = any(call and call.phase == TRIAL for _, call in calls)
+        least = self.seconds * (LONGER_IN_A_TRIAL if is_trial else 1)
+        awake = self.clock() - self.awake_since
+        for engine, call in calls:
+            if call and min(call.seconds, awake) > max(least, LONGER * call.longest_before):
                 told = engine.name, call.phase, call.seconds, "\n".join(_stacks(engine.name))
                 log.critical("the %s hangs: its %s has not ended after %.0f seconds\n%s", *told)
                 self.on_hung()

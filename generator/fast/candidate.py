@@ -30,12 +30,18 @@ class Candidate(Protocol):
 
     def turn_off(self) -> None: ...
 
+    def forget(self) -> None:
+        """Drops what knows where the weights lie: they may move while it is off."""
+
 
 class Prepared:
-    """What needs no work ahead."""
+    """What needs no work ahead, and does not know where weights lie."""
 
     def is_prepared(self) -> bool:
         return True
+
+    def forget(self) -> None:
+        pass
 
 
 class ChannelsLast(Prepared):

@@ -48,6 +48,10 @@ class Graphs(Forward):
 
         return forward
 
+    def forget(self) -> None:
+        self._replays.clear()
+        self._seen.clear()
+
     def _is_worth_it(self, key: Any) -> bool:
         """The second time, as many shapes come once."""
         is_known = key in self._seen

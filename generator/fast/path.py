@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from generator.fast.candidate import Candidate
+from generator.fast.candidate import Candidate, Forward
 from generator.fast.history import History
 from generator.trial import Bench, Verdict, first_line, try_candidate
 from models_cache.runtime.device import free
@@ -86,19 +86,25 @@ class FastPath:
 
     @contextmanager
     def off(self) -> Iterator[None]:
-        """Lets the plain path alone be taken inside."""
-        on, self._on = self._on, []
-        for candidate in reversed(on):
+        """Lets the module's own forward be called inside.
+
+        Layouts stay: weights that moved would leave graphs that read where they were.
+        """
+        forwards = [each for each in self._on if isinstance(each, Forward)]
+        on, self._on = self._on, [each for each in self._on if each not in forwards]
+        for candidate in reversed(forwards):
             candidate.turn_off()
         try:
             yield
         finally:
-            self._turn_on_again(on)
+            self._turn_on_again(forwards)
+            self._on.sort(key=on.index)
 
     def _plainly(self, forward: Callable[[], torch.Tensor], failure: str) -> torch.Tensor:
         on, self._on = self._on, []
         for candidate in reversed(on):
             candidate.turn_off()
+            candidate.forget()
         free()
         try:
             result = forward()
@@ -112,7 +118,7 @@ class FastPath:
             self._turn_on_again(on)
         return result
 
-    def _turn_on_again(self, candidates: list[Candidate]) -> None:
+    def _turn_on_again(self, candidates: Sequence[Candidate]) -> None:
         """The request is at fault, not they: the plain path fails at it too."""
         for candidate in candidates:
             try:

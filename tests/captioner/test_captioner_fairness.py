@@ -1,8 +1,9 @@
 """Pictures of several clients take turns at the captioner."""
 
+import pytest
 from captioning_engine import picture
 
-from captioner.engine import Engine
+from captioner.engine import Engine, TooManyCaptions
 
 
 def test_a_picture_of_another_is_in_the_next_batch(model):
@@ -30,3 +31,25 @@ def test_nothing_is_kept_of_clients_who_have_nothing_waiting(engine):
         engine.submit(picture(8), f"client {number}")
         engine.step()
     assert engine._turns._latest == {}
+
+
+def test_only_so_many_threads_wait_for_captions_of_one_and_of_all(engine):
+    waiting = [engine.submit(picture(8), "anna", is_awaited=True) for _ in range(8)]
+    with pytest.raises(TooManyCaptions) as told:
+        engine.submit(picture(8), "anna", is_awaited=True)
+    assert told.value.own
+    waiting += [engine.submit(picture(8), "bert", is_awaited=True) for _ in range(8)]
+    with pytest.raises(TooManyCaptions) as told:
+        engine.submit(picture(8), "cleo", is_awaited=True)
+    assert not told.value.own
+    waiting.append(engine.submit(picture(8), "anna"))  # who has a place with the painter
+    while not waiting[-1].done():
+        engine.step()
+    assert all(each.done() for each in waiting)
+    engine.submit(picture(8), "cleo", is_awaited=True)
+
+
+def test_pictures_that_nobody_waits_for_any_more_are_let_go(engine):
+    for _ in range(50):
+        engine.submit(picture(8), "anna", is_awaited=True).cancel()
+    assert (engine.waiting, len(engine._waiting)) == (0, 1)

@@ -1,9 +1,21 @@
 """The Python packages that tests/clients run, which need not be installed."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from types import ModuleType
+from typing import TypeVar
 
 import pytest
+
+Answer = TypeVar("Answer")
+
+
+def run(ask: Callable[[], Coroutine[None, None, Answer]]) -> Answer:
+    """On a thread of its own: in this one, the browser's tests leave a loop that runs."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(lambda: asyncio.run(ask())).result()
 
 
 def package(name: str) -> ModuleType | None:

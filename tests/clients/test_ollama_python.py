@@ -1,11 +1,10 @@
 """ollama for Python, as it is: the caption of a drawn scene, and what is refused."""
 
-import asyncio
 import base64
 
 import pytest
 from door_keys import ANNA
-from packages import marks, package
+from packages import marks, package, run
 
 ollama = package("ollama")
 pytestmark = marks(ollama)
@@ -73,7 +72,7 @@ def test_an_asynchronous_client_is_answered(server, example):
             parts = await client.generate("blip", images=[example], stream=True)
             return "".join([part.response async for part in parts])
 
-    assert asyncio.run(ask()) == CAPTION
+    assert run(ask) == CAPTION
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -1,10 +1,9 @@
 """openai for Python, as it is: chats and responses that caption a picture."""
 
-import asyncio
 import base64
 
 import pytest
-from packages import marks, package
+from packages import marks, package, run
 
 openai = package("openai")
 
@@ -73,7 +72,7 @@ def test_an_asynchronous_client_is_answered(server, data_url):
         async with openai.AsyncOpenAI(base_url=f"{server}/v1", api_key="none") as client:
             return await client.chat.completions.create(**chat(data_url))
 
-    assert asyncio.run(ask()).choices[0].message.content == CAPTION
+    assert run(ask).choices[0].message.content == CAPTION
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 from door_keys import ANNA
-from packages import marks, package
+from packages import marks, package, run
 from PIL import Image
 
 openai = package("openai")
@@ -91,7 +91,7 @@ def test_an_asynchronous_client_is_answered(server):
             asked = [client.images.generate(prompt=WORDS, size="64x64") for _ in range(3)]
             return await asyncio.gather(*asked)
 
-    answers = asyncio.run(ask())
+    answers = run(ask)
     assert [image_of(answer.data[0]).size for answer in answers] == [(64, 64)] * 3
 
 

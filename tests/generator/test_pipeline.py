@@ -47,8 +47,9 @@ def test_a_turbo_is_offered_in_shapes_of_its_own_size(tmp_path):
     assert info.nearest_size(300, 200) == (608, 416)
 
 
-def test_the_demo_is_offered_as_a_square_alone():
-    assert read_model_info(Store().locate(DEMO_GENERATOR)).sizes == ((128, 128),)
+def test_the_demo_is_offered_in_the_shapes_that_it_learnt():
+    sizes = read_model_info(Store().locate(DEMO_GENERATOR)).sizes
+    assert sizes == ((104, 152), (128, 128), (152, 104))
 
 
 def test_a_latent_consistency_unet_is_refused_in_words(tmp_path):

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import pytest
 
 from models_cache.runtime.tally import Tally
-from webapp.watchdog import LONGER, Watchdog
+from webapp.watchdog import LONGER, LONGER_IN_A_TRIAL, Watchdog
 
 
 class Engine(SimpleNamespace):
     """Its clock is ``now``."""
 
-    def __init__(self) -> None:
+    def __init__(self, phase: str = "denoise") -> None:
         self.now = 0.0
-        super().__init__(name="generator", tally=Tally(["denoise"], [], lambda: self.now))
+        super().__init__(name="generator", tally=Tally([phase], [], lambda: self.now))
 
     def call(self, seconds: float) -> None:
         with self.tally.timing("denoise"):
@@ -60,6 +60,32 @@ def test_a_call_may_take_many_times_as_long_as_the_longest_before(watchdog, engi
         engine.now += 30 * LONGER
         assert not watchdog.look()
         engine.now += 1
+        assert watchdog.look()
+
+
+def test_a_trial_may_compile_for_long_and_hold_what_others_wait_for(heard):
+    painter, captioner = Engine("trial"), Engine("caption")
+    watchdog = Watchdog([captioner, painter], seconds=60, on_hung=lambda: heard.append("hung"))
+    with painter.tally.timing("trial"), captioner.tally.timing("caption"):
+        painter.now += 60 * LONGER_IN_A_TRIAL
+        captioner.now += 60 * LONGER_IN_A_TRIAL
+        assert not watchdog.look()
+        painter.now += 1
+        assert watchdog.look()
+
+
+@pytest.mark.parametrize(("slept", "hangs"), [(5, True), (500, False)])
+def test_while_the_process_is_stopped_no_time_passes(engine, heard, slept, hangs):
+    watchdog = Watchdog([engine], 60, lambda: heard.append("hung"), clock=lambda: engine.now)
+
+    def wait(seconds):
+        engine.now += slept
+
+    with engine.tally.timing("denoise"):
+        engine.now += 58
+        watchdog.sleep(wait, 5)
+        assert watchdog.look() == hangs
+        engine.now += 61
         assert watchdog.look()
 
 

@@ -6,8 +6,10 @@ from io import BytesIO
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from PIL.PngImagePlugin import PngInfo
 
 from generator.job import Cancelled, Job
+from generator.png import mark
 from webapp.client import client
 from webapp.dialects.description import Description, described
 from webapp.services import services
@@ -98,6 +100,7 @@ def _preview(job: Job | None) -> str | None:
     if job is None or job.preview is None:
         return None
     _, image = job.preview
-    file = BytesIO()
-    image.save(file, "PNG")
+    file, text = BytesIO(), PngInfo()
+    mark(text, services().generator.info.marking.xmp)
+    image.save(file, "PNG", pnginfo=text)
     return base64.b64encode(file.getvalue()).decode("ascii")

@@ -40,7 +40,7 @@ CLIENT = re.compile(r"@huggingface/inference/(\d+)\.(\d+)\.(\d+)")
 class Words(Body):
     """How to caption. transformers' own names for the two numbers lie deeper."""
 
-    prompt: str = ""
+    prompt: str | None = None
     max_new_tokens: int | None = None
     num_beams: int | None = None
 
@@ -125,7 +125,7 @@ def _caption_answer(picture: bytes, parameters: dict[str, Any]) -> Response:
     given = {**(nested if isinstance(nested, dict) else {}), **parameters}
     words = checked(Words, given).model_dump(exclude_none=True)
     began = time.monotonic()
-    said = caption(picture, words.pop("prompt"), **words)
+    said = caption(picture, words.pop("prompt", ""), **words)
     return _timed(jsonify(_captions(said)), began)
 
 

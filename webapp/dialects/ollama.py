@@ -21,7 +21,7 @@ from webapp.dialects.description import JSON, LINES, Description, described
 from webapp.dialects.dialect import Dialect, Told
 from webapp.dialects.prefix import prefix_of
 from webapp.dialects.work import caption
-from webapp.failures import NO_CAPTION, UnknownModel, WorkFailed
+from webapp.failures import UnknownModel
 from webapp.services import ModelCard, services
 
 bp = Blueprint("ollama", __name__, url_prefix="/api")
@@ -185,10 +185,7 @@ def _captions(prompt: str, pictures: Sequence[str], options: Options) -> str:
     prefix = prefix_of(prompt)
     length = _length(options)
     files = [picture_of("images", picture) for picture in pictures]
-    lines = [without_tics(caption(file, prefix, **length)) for file in files]
-    if not all(lines):
-        raise WorkFailed(NO_CAPTION)
-    return "\n".join(lines)
+    return "\n".join(without_tics(caption(file, prefix, **length)) for file in files)
 
 
 def _length(options: Options) -> dict[str, int]:

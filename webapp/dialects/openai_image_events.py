@@ -33,7 +33,7 @@ class ImageEvents:
         try:
             for job in jobs:
                 yield from self._image(job)
-        except (EngineClosed, WorkFailed, ClientLeft) as error:
+        except (EngineClosed, MemoryError, WorkFailed, ClientLeft) as error:
             yield event("error", error_object(Told(message_of(error), status(error))))
 
     def _image(self, job: Job) -> Iterator[str]:

@@ -5,17 +5,26 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, replace
 
-from flask import request
+from flask import current_app, request
 from PIL import Image
 
+from captioner.engine import MOST_AWAITED_OF_ONE, TooManyCaptions
 from captioner.images import open_image
 from captioner.request import Caption, CaptionRequest
+from captioner.wording import without_tics
 from generator.job import Failed, Job, Succeeded
+from generator.queue import QueueFull
 from generator.request import MAX_SEED, GenerationRequest, check_whole_number
 from models_cache.runtime.model_thread import EngineClosed
 from webapp.client import client
 from webapp.dialects.prefix import check_prefix
-from webapp.failures import CAPTION_FAILED, ClientLeft, WorkFailed
+from webapp.failures import (
+    CAPTION_FAILED,
+    NO_CAPTION,
+    ClientLeft,
+    PictureTooLarge,
+    WorkFailed,
+)
 from webapp.logs import log_end_of
 from webapp.order import NUMBERS
 from webapp.services import services
@@ -77,18 +86,30 @@ def succeeded(job: Job) -> Succeeded:
 def caption(picture: bytes, prefix: str = "", **options: int) -> Caption:
     """The words for a picture; ``options`` are CaptionRequest's. Clients call a prefix prompt.
 
-    Raises InvalidRequest, InvalidImage, EngineClosed, MemoryError, WorkFailed and ClientLeft.
+    Raises InvalidRequest, InvalidImage, PictureTooLarge, QueueFull, EngineClosed, MemoryError,
+    WorkFailed and ClientLeft.
     """
     check_prefix("prompt", prefix)
     for name, value in options.items():
         check_whole_number(name, value, 1, NUMBERS[name])
-    image = read_picture(picture)
-    future = services().captioner.submit(CaptionRequest(image, prefix, **options), client())
-    return _caption(future)
+    asked = CaptionRequest(read_picture(picture), prefix, **options)
+    try:
+        future = services().captioner.submit(asked, client(), is_awaited=True)
+    except TooManyCaptions as error:
+        raise QueueFull(1, MOST_AWAITED_OF_ONE if error.own else None) from error
+    said = _caption(future)
+    if not without_tics(said):
+        raise WorkFailed(NO_CAPTION)
+    return said
 
 
 def read_picture(picture: bytes) -> Image.Image:
-    """Small enough to be kept while it waits. Raises InvalidImage and MemoryError."""
+    """Small enough to be kept while it waits.
+
+    Raises InvalidImage, PictureTooLarge and MemoryError.
+    """
+    if len(picture) > current_app.config["MAX_UPLOAD_MB"] << 20:
+        raise PictureTooLarge
     encoded = open_image(picture)
     with services().decoding.take(encoded.decoding_bytes):
         return encoded.read(MOST_PIXELS_A_SIDE)
@@ -98,7 +119,9 @@ def _caption(future: "Future[Caption]") -> Caption:
     while True:
         try:
             return future.result(PATIENCE_SECONDS)
-        except NotYet:
+        except NotYet as error:
+            if future.done():  # a model may raise this too
+                raise WorkFailed(CAPTION_FAILED) from error
             if has_left():
                 future.cancel()
                 raise ClientLeft from None

@@ -66,13 +66,20 @@ class Archive:
         """Saves a job as it is now; ``info`` is of the model that paints."""
         outcome = _lasting(entry.job.outcome)
         original, png = entry.original, _png(entry, outcome, info)
-        if not self._folder.has(original_name(original.id)):
-            self._folder.write(original_name(original.id), original.jpeg)
-        if png:
-            self._folder.write(image_name(entry.job.id), png)
+        files = (
+            {}
+            if self._folder.has(original_name(original.id))
+            else {original_name(original.id): original.jpeg}
+        )
+        files |= {image_name(entry.job.id): png} if png else {}
         ended = self._clock() if outcome else None
         size, text = len(original.jpeg), format_record(entry, outcome)
-        self._records.save(Row(entry.job.id, original.id, size, len(png), ended, text))
+        with ExitStack() as undo:
+            for name, data in files.items():
+                undo.callback(self._folder.remove, name)
+                self._folder.write(name, data)
+            self._records.save(Row(entry.job.id, original.id, size, len(png), ended, text))
+            undo.pop_all()
 
     def find(self, job_ids: Sequence[str]) -> list[Entry]:
         """Jobs that have ended. Their pictures are read when they are asked for."""
@@ -80,30 +87,50 @@ class Archive:
 
     def unfinished(self) -> list[tuple[Entry, int]]:
         """In the order in which they came, and how often each was queued again."""
-        found = [(self._entry(row), row.tries) for row in self._records.unfinished()]
-        return [(entry, tries) for entry, tries in found if entry]
+        found = []
+        for row in self._records.unfinished():
+            if entry := self._entry(row):
+                found.append((entry, row.tries))
+            else:  # nobody could find it, nor end it
+                self.remove(row.id)
+        return found
 
-    def count_tries(self) -> None:
-        """Notes that all unfinished jobs are queued again."""
-        self._records.count_try()
+    def count_tries(self, by: int = 1) -> None:
+        """Notes that all unfinished jobs are queued again; -1 takes it back."""
+        self._records.count_tries(by)
 
-    def remove(self, job_id: str) -> None:
-        """Removes a job, and its original unless another has the same."""
+    def remove(self, job_id: str) -> int:
+        """Removes a job, and its original unless another has the same. Returns the bytes freed."""
         row = self._records.of(job_id)
         if row is None:
-            return
+            return 0
+        freed = row.image_bytes
         self._folder.remove(image_name(job_id))
         if not self._records.is_shared(row):
             self._folder.remove(original_name(row.original))
+            freed += row.original_bytes
         self._records.delete(job_id)
+        return freed
+
+    def erase(self, job_id: str) -> None:
+        """Removes a job, and its words from the database's own files."""
+        self.remove(job_id)
+        self._records.erase_deleted()
+
+    def remove_unfinished(self, job_id: str) -> None:
+        """Removes a job of which no more can be known than that it was begun."""
+        row = self._records.of(job_id)
+        if row is not None and row.ended is None:
+            self.remove(job_id)
 
     def make_room(self) -> None:
         """Removes the oldest jobs until the others are within the bounds."""
         too_old = self._clock() - self.max_days * DAY_SECONDS
+        total = self._records.total_bytes()
         while (oldest := self._records.oldest()) and oldest.ended is not None:
-            if oldest.ended >= too_old and self._records.total_bytes() <= self.max_bytes:
+            if oldest.ended >= too_old and total <= self.max_bytes:
                 return
-            self.remove(oldest.id)
+            total -= self.remove(oldest.id)
 
     def close(self) -> None:
         self._records.close()

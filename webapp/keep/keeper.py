@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import Condition, Thread
 
 from generator.model_info import ModelInfo
@@ -34,7 +35,7 @@ class Keeper:
         self._dropped: set[str] = set()
         self._changed = Condition()
         self._is_troubled = False
-        self._is_closed = False
+        self._is_closed = self._is_sudden = False
         self._thread: Thread | None = None
 
     # For any thread.
@@ -65,10 +66,14 @@ class Keeper:
         self._thread = Thread(target=self._run, name="keeper")
         self._thread.start()
 
-    def close(self) -> None:
-        """Saves what is left, unless the disk takes too long."""
+    def close(self, is_sudden: bool = False) -> None:
+        """Saves what is left, unless the disk takes too long.
+
+        Unless the end is ``is_sudden``, as of a GPU, unfinished jobs have not been tried in vain.
+        """
         with self._changed:
             self._is_closed = True
+            self._is_sudden = is_sudden
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(CLOSING_SECONDS)
@@ -78,7 +83,10 @@ class Keeper:
     # For the thread that writes.
 
     def step(self) -> bool:
-        """Brings one job to the disk, the oldest change first; False if none can be."""
+        """Brings one job to the disk, the oldest change first; False if none can be.
+
+        What is to be deleted comes before what is to be saved.
+        """
         job_id = self._next()
         try:
             if job_id is not None:
@@ -97,18 +105,20 @@ class Keeper:
 
     def _next(self) -> str | None:
         with self._changed:
-            for job_id in self._todo:
-                del self._todo[job_id]
-                return job_id
-        return None
+            job_id = next((each for each in self._todo if each in self._dropped), None)
+            job_id = job_id or next(iter(self._todo), None)
+            self._todo.pop(job_id or "", None)
+        return job_id
 
     def _bring(self, job_id: str) -> None:
         if job_id in self._dropped:
-            self.archive.remove(job_id)
+            self.archive.erase(job_id)
             with self._changed:
                 self._dropped.discard(job_id)
         elif entry := self._held(job_id):
             self.archive.save(entry, self._info)
+        else:  # it ended and has left memory: it is not to be painted again
+            self.archive.remove_unfinished(job_id)
 
     def _complain(self, what: str, error: Exception) -> None:
         """Once until it is over: not for each job."""
@@ -130,6 +140,9 @@ class Keeper:
         while not self._wait():
             self._step_on()
         self._step_on()
+        if not self._is_sudden:
+            with suppress(sqlite3.Error):
+                self.archive.count_tries(-1)
 
     def _step_on(self) -> None:
         while self.step():

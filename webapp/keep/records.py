@@ -107,9 +107,9 @@ class Records:
         """In the order in which they came."""
         return list(self.all("ended IS NULL"))
 
-    def count_try(self) -> None:
+    def count_tries(self, by: int = 1) -> None:
         """Of each job that has not ended."""
-        self._writer.execute("UPDATE jobs SET tries = tries + 1 WHERE ended IS NULL")
+        self._writer.execute("UPDATE jobs SET tries = tries + ? WHERE ended IS NULL", [by])
 
     def total_bytes(self) -> int:
         """Of all pictures."""
@@ -133,6 +133,10 @@ class Records:
 
     def delete(self, job_id: str) -> None:
         self._writer.execute("DELETE FROM jobs WHERE id = ?", [job_id])
+
+    def erase_deleted(self) -> None:
+        """Empties the log beside the file, where what was deleted still stands."""
+        self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def close(self) -> None:
         self._writer.close()

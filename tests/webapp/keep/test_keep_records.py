@@ -49,7 +49,7 @@ def test_a_record_is_there_after_the_file_was_closed(file, records):
 def test_a_job_that_is_saved_again_keeps_its_place_and_its_tries(records):
     for job_id in "abc":
         records.save(row(job_id, None, image_bytes=0))
-    records.count_try()
+    records.count_tries()
     records.save(row("a"))
     assert [each.id for each in records.all()] == ["a", "b", "c"]
     assert [(each.id, each.tries) for each in records.unfinished()] == [("b", 1), ("c", 1)]
