@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, request
 
 from captioner.images import InvalidImage
 from captioner.wording import without_tics
 from generator.request import InvalidRequest
 from webapp.dialects import work
+from webapp.dialects.answer import Answer, answered
 from webapp.dialects.body import Body, checked, picture_of, read_json
 from webapp.dialects.description import ANYTHING, FORM, JSON, Description, described
 from webapp.dialects.prefix import check_prefix
@@ -25,6 +26,13 @@ class Options(Body):
     num_beams: int | None = None
 
 
+class Captioned(Answer):
+    """``is_familiar`` is false if the words are a guess, and null if the captioner cannot tell."""
+
+    caption: str
+    is_familiar: bool | None
+
+
 class Picture(Options):
     """``image`` is in base64."""
 
@@ -38,7 +46,7 @@ def make_room() -> None:
 
 
 @bp.post("/caption", strict_slashes=False)
-@described(Description(Picture, (ANYTHING, FORM, JSON)))
+@described(Description(Picture, (ANYTHING, FORM, JSON), answer=Captioned | list[Captioned]))
 def caption() -> Response:
     """Captions the picture that is sent; the files of a form, if there are several, as a list."""
     pictures, given = _sent()
@@ -47,9 +55,7 @@ def caption() -> Response:
     if not all(pictures) or not pictures:
         raise InvalidRequest("image", NO_PICTURE)
     answers = [_answer(pictures, index, options) for index in range(len(pictures))]
-    response = jsonify(answers if len(answers) > 1 else answers[0])
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answered(answers if len(answers) > 1 else answers[0])
 
 
 def _sent() -> tuple[list[bytes], dict[str, Any]]:
@@ -65,7 +71,7 @@ def _sent() -> tuple[list[bytes], dict[str, Any]]:
     return [picture_of("image", checked(Picture, sent).image)], query | sent
 
 
-def _answer(pictures: list[bytes], index: int, options: Options) -> dict[str, object]:
+def _answer(pictures: list[bytes], index: int, options: Options) -> Captioned:
     numbers = options.model_dump(exclude={"prefix"}, exclude_none=True)
     try:
         said = work.caption(pictures[index], options.prefix, **numbers)
@@ -73,4 +79,4 @@ def _answer(pictures: list[bytes], index: int, options: Options) -> dict[str, ob
         if len(pictures) == 1:
             raise
         raise InvalidImage(f"Picture {index + 1} of {len(pictures)}: {error}") from error
-    return {"caption": without_tics(said), "is_familiar": said.is_familiar}
+    return Captioned(caption=without_tics(said), is_familiar=said.is_familiar)

@@ -3,12 +3,13 @@
 import base64
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
 from generator.job import Succeeded
 from generator.model_info import ModelInfo
 from generator.png import painted_png
 from generator.request import GenerationRequest, InvalidRequest
+from webapp.dialects.answer import Answer, answered
 from webapp.dialects.description import Description, described
 from webapp.dialects.work import paint
 from webapp.fields import Words
@@ -18,8 +19,22 @@ from webapp.services import services
 bp = Blueprint("generate_image", __name__)
 
 
+class Painted(Answer):
+    """``image`` is a PNG in base64. ``unseen_words`` are those that the model did not read."""
+
+    image: str
+    prompt: str
+    negative_prompt: str | None
+    seed: int
+    num_inference_steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    unseen_words: list[str]
+
+
 @bp.get("/generate-image", strict_slashes=False)
-@described(Description(query=Words))
+@described(Description(query=Words, answer=Painted))
 def generate_image() -> Response:
     """Blocks until the image is there. Cancels the job if the client leaves."""
     if request.method == "HEAD":
@@ -42,7 +57,7 @@ def format_generate_image(
     generation: GenerationRequest, outcome: Succeeded, info: ModelInfo
 ) -> Response:
     png = painted_png(outcome, generation, info)
-    response = jsonify(
+    painted = Painted(
         image=base64.b64encode(png).decode("ascii"),
         prompt=generation.prompt,
         negative_prompt=generation.negative_prompt,
@@ -53,6 +68,4 @@ def format_generate_image(
         height=generation.height,
         unseen_words=list(outcome.unseen_words),
     )
-    # Browsers may fetch a GET ahead and keep its answer, and each of these costs an image.
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answered(painted)  # browsers may fetch a GET ahead and keep it, and each costs an image

@@ -1,8 +1,9 @@
 """Whether the process is sound and may be sent work, and how far its models are loaded."""
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
 from models_cache.runtime.loading import LoadProgress
+from webapp.dialects.answer import Answer, answered
 from webapp.dialects.description import Description, described
 from webapp.environ import DRAINING
 from webapp.services import services
@@ -11,15 +12,35 @@ from webapp.studio import server_state
 bp = Blueprint("health", __name__)
 
 
+class Health(Answer):
+    status: str
+
+
+class Model(Answer):
+    """``stage`` is what is done to it; it is warm once it is no longer told."""
+
+    name: str
+    stage: str
+    loaded_bytes: int
+    total_bytes: int
+
+
+class Loading(Answer):
+    """``state`` are the words of the page's header."""
+
+    models: list[Model]
+    state: str
+
+
 @bp.get("/healthz")
-@described(Description())
+@described(Description(answer=Health))
 def healthz() -> Response:
     """503 if an engine's thread has died: restart the process."""
     return _answer(services().are_alive, "ok", "an engine has died")
 
 
 @bp.get("/readyz")
-@described(Description())
+@described(Description(answer=Health))
 def readyz() -> Response:
     """503 also while models are loading, and while the server drains."""
     draining = bool(request.environ.get(DRAINING))
@@ -28,25 +49,23 @@ def readyz() -> Response:
 
 
 @bp.get("/loading")
-@described(Description())
+@described(Description(answer=Loading))
 def loading() -> Response:
     """The progress of loading, and the header's words; 200 also if nothing is left to load."""
-    models = [_describe(each) for each in services().unfinished_loading]
-    response = jsonify(models=models, state=server_state())
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    models = [_model(each) for each in services().unfinished_loading]
+    return answered(Loading(models=models, state=server_state()))
 
 
-def _describe(loading: LoadProgress) -> dict[str, object]:
-    return {
-        "name": loading.name,
-        "stage": loading.stage,
-        "loaded_bytes": loading.loaded_bytes,
-        "total_bytes": loading.total_bytes,
-    }
+def _model(loading: LoadProgress) -> Model:
+    return Model(
+        name=loading.name,
+        stage=loading.stage,
+        loaded_bytes=loading.loaded_bytes,
+        total_bytes=loading.total_bytes,
+    )
 
 
 def _answer(is_well: bool, well: str, unwell: str) -> Response:
-    response = jsonify(status=well if is_well else unwell)
+    response = answered(Health(status=well if is_well else unwell))
     response.status_code = 200 if is_well else 503
     return response

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 
 from generator.engine import Engine
@@ -15,6 +15,7 @@ from models_cache.runtime.model_thread import EngineClosed
 from webapp import mine, similar, studio
 from webapp.captioning import Captioned, captioned
 from webapp.client import client
+from webapp.dialects.answer import Answer, answered
 from webapp.dialects.description import FORM, HTML, JSON, STREAM, Description, described
 from webapp.errors import error_response, wants_json, with_status
 from webapp.fields import Again
@@ -22,22 +23,30 @@ from webapp.job_store import Entry, UnknownJob
 from webapp.order import parse_order
 from webapp.pages import started, told, with_problems
 from webapp.services import services
-from webapp.studio import format_job
+from webapp.studio import JobView, format_job
 
 bp = Blueprint("jobs", __name__, url_prefix="/jobs")
 
 # As Accept prefers.
 PAGE = (HTML, JSON)
+
+
+class Deleted(Answer):
+    """The ids of the jobs that are gone."""
+
+    deleted: list[str]
+
+
 # Writing is also how we notice that a reader has gone.
 HEARTBEAT_SECONDS = 2.0  # the page calls a line lost after five
 
 
 @bp.get("/<job_id>")
-@described(Description(answers=PAGE))
+@described(Description(answers=PAGE, answer=JobView))
 def show(job_id: str) -> Response:
     """A job, as a page or as JSON."""
     entry = services().jobs.get(job_id)
-    body = jsonify(format_job(entry)) if wants_json() else Response(studio.of_job(entry))
+    body = answered(format_job(entry)) if wants_json() else Response(studio.of_job(entry))
     body.headers["Cache-Control"] = "no-store"
     body.headers["Vary"] = "Accept"
     return body
@@ -140,7 +149,7 @@ def format_event(number: int, event: Event, seconds: int | None = None) -> str:
 
 
 @bp.post("/<job_id>/cancel")
-@described(Description(answers=PAGE))
+@described(Description(answers=PAGE, answer=JobView))
 def cancel(job_id: str) -> Response:
     """Ends the job before its next step; a job that has ended stays as it is.
 
@@ -148,11 +157,11 @@ def cancel(job_id: str) -> Response:
     """
     entry = services().jobs.get(job_id)
     entry.job.cancel()
-    return jsonify(format_job(entry)) if wants_json() else Response(studio.of_job(entry))
+    return answered(format_job(entry)) if wants_json() else Response(studio.of_job(entry))
 
 
 @bp.post("/<job_id>/delete")
-@described(Description(statuses=(303,)))
+@described(Description(statuses=(303,), answer=Deleted))
 def delete(job_id: str) -> Response:
     """Forgets a job and its pictures; 303 to the page."""
     services().jobs.delete(job_id)
@@ -160,7 +169,7 @@ def delete(job_id: str) -> Response:
 
 
 @bp.post("/delete")
-@described(Description(statuses=(303,)))
+@described(Description(statuses=(303,), answer=Deleted))
 def delete_all() -> Response:
     """Forgets all jobs of this browser; 303 to the page."""
     ids = [entry.job.id for entry in mine.entries(request, services().jobs)]
@@ -172,6 +181,6 @@ def delete_all() -> Response:
 
 def _gone(job_ids: list[str]) -> Response:
     home: Response = redirect(url_for("pages.index"), 303)  # type: ignore[assignment]
-    response = jsonify(deleted=job_ids) if wants_json() else home
+    response = answered(Deleted(deleted=job_ids)) if wants_json() else home
     mine.forget(request, response, services().jobs)
     return response

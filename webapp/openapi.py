@@ -3,21 +3,22 @@
 import inspect
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response
-from pydantic.json_schema import models_json_schema
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
 from werkzeug.routing import Rule
 from werkzeug.test import EnvironBuilder
 
-from webapp.dialects.body import Body
 from webapp.dialects.description import ANYTHING, FORM, HTML, JSON, NAME, TEXT, Description
 from webapp.dialects.dialect import EXTENSION, Told, dialect_of
 from webapp.door import OPEN
 
 Schema = dict[str, Any]
+Schemas = Mapping[tuple[str, str], Schema]  # by a route's id, and "body" or "answer"
 
 PART = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>")
 UNSAID = Description(answers=(ANYTHING,))
@@ -77,10 +78,10 @@ class Route:
 def describe(app: Flask, *, needs_key: bool, url: str) -> Schema:
     """The whole description. ``url`` is where the app begins. Needs a request of the app."""
     found = list(_routes(app))
-    references, schemas = _schemas(found)
+    known, schemas = _schemas(found)
     paths: dict[str, Schema] = {}
     for route in found:
-        operation = _operation(app, route, references)
+        operation = _operation(app, route, known)
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -107,30 +108,36 @@ def _routes(app: Flask) -> Iterator[Route]:
             yield Route(rule, method, app.view_functions[rule.endpoint])
 
 
-def _schemas(routes: list[Route]) -> tuple[dict[type[Body], Schema], Schema]:
-    """References to the bodies' schemas, and the schemas by their names."""
-    bodies = {route.description.body for route in routes} - {None}
-    models = sorted(bodies, key=lambda body: (body.__module__, body.__name__))  # type: ignore[union-attr]
-    found, made = models_json_schema(
-        [(model, "validation") for model in models],  # type: ignore[misc]
+def _schemas(routes: list[Route]) -> tuple[Schemas, Schema]:
+    """What bodies and answers are, and the schemas that these refer to, by their names."""
+    found, made = TypeAdapter.json_schemas(
+        [each for route in routes for each in _fields(route)],
         ref_template="#/components/schemas/{model}",
     )
-    return {model: found[model, "validation"] for model in models}, made.get("$defs", {})  # type: ignore[misc, index]
+    return {key: schema for (key, _), schema in found.items()}, made.get("$defs", {})
 
 
-def _operation(app: Flask, route: Route, references: Mapping[type[Body], Schema]) -> Schema:
+def _fields(route: Route) -> Iterator[tuple[tuple[str, str], JsonSchemaMode, TypeAdapter[Any]]]:
+    said = route.description
+    if said.body:
+        yield (route.id, "body"), "validation", TypeAdapter(said.body)
+    yield (route.id, "answer"), "serialization", TypeAdapter(said.answer)
+
+
+def _operation(app: Flask, route: Route, known: Schemas) -> Schema:
     said = route.description
     operation: Schema = {
         "operationId": route.id,
         "summary": _first_line(route.view),
         "tags": [route.group],
         "parameters": [*_parts(route), *_queries(said)],
-        "responses": _answers(said) | _errors(_owner(app, route)),
+        "responses": _answers(said, known[route.id, "answer"]) | _errors(_owner(app, route)),
     }
     if route.rule.endpoint in OPEN:
         operation["security"] = []
     if said.takes:
-        operation["requestBody"] = {"content": _contents(said, references), "required": True}
+        fields = known.get((route.id, "body"), {"type": "object"})
+        operation["requestBody"] = {"content": _contents(said.takes, fields), "required": True}
     return operation
 
 
@@ -144,14 +151,13 @@ def _queries(said: Description) -> list[Schema]:
     return [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
 
 
-def _contents(said: Description, references: Mapping[type[Body], Schema]) -> Schema:
+def _contents(kinds: Sequence[str], fields: Schema) -> Schema:
     """By types of bodies. What is neither JSON nor a form is bytes, which no schema describes."""
-    fields = references[said.body] if said.body else {"type": "object"}
-    return {kind: {"schema": fields} if kind in (JSON, FORM) else {} for kind in said.takes}
+    return {kind: {"schema": fields} if kind in (JSON, FORM) else {} for kind in kinds}
 
 
-def _answers(said: Description) -> Schema:
-    content: Schema = {kind: {} for kind in said.answers}
+def _answers(said: Description, fields: Schema) -> Schema:
+    content = _contents(said.answers, fields)
     well = {"200": {"description": "As asked.", "content": content}} if content else {}
     others = {str(code): {"description": "See the summary."} for code in said.statuses}
     return well | others

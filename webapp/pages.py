@@ -34,7 +34,9 @@ def index() -> str:
 
 
 @bp.post("/")
-@described(Description(Upload, (FORM, ANYTHING), (JSON, ANYTHING), (303,)))
+@described(
+    Description(Upload, (FORM, ANYTHING), (JSON, ANYTHING), (303,), answer=huggingface.ANSWER)
+)
 def upload() -> Response:
     """Starts jobs; 303 to the first one's page, at once. What is no form is for the models.
 

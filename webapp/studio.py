@@ -12,6 +12,7 @@ from generator.pace import Outlook
 from webapp import examples, mine
 from webapp.captioning import captioned
 from webapp.client import client
+from webapp.dialects.answer import Answer
 from webapp.job_store import Entry
 from webapp.order import COUNTS, LIKE_YOURS, SHAPES
 from webapp.services import services
@@ -44,32 +45,57 @@ def of_job(
     return _render(entry, error, problems or {})
 
 
-def format_job(entry: Entry) -> dict[str, object]:
-    """A job as JSON tells it, and as the page shows it."""
+class JobView(Answer):
+    """A job as JSON tells it, and as the page shows it.
+
+    ``before`` counts the images that come first, and ``seconds`` are what is left, if known.
+    """
+
+    id: str
+    status: str
+    caption: str | None
+    is_familiar: bool | None
+    prompt: str | None
+    negative_prompt: str | None
+    seed: int | None
+    width: int
+    height: int
+    guidance_scale: float | None
+    step: int
+    num_steps: int | None
+    num_inference_steps: int | None
+    before: int
+    seconds: int | None
+    siblings: list[str]
+    unseen_words: list[str]
+    error: str | None
+
+
+def format_job(entry: Entry) -> JobView:
     job = entry.job
     status = job.status  # read first: the events that it implies are there by now
     progress, outcome, generation = job.progress, job.outcome, job.request
     said, outlook = captioned(job), _outlook(job)
-    return {
-        "id": job.id,
-        "status": status,
-        "caption": said and said.caption,
-        "is_familiar": said and said.is_familiar,
-        "prompt": generation and generation.prompt,
-        "negative_prompt": generation and generation.negative_prompt,
-        "seed": generation and generation.seed,
-        "width": entry.size[0],
-        "height": entry.size[1],
-        "guidance_scale": generation and generation.guidance_scale,
-        "step": progress.step if progress else 0,
-        "num_steps": progress.num_steps if progress else None,
-        "num_inference_steps": generation and generation.num_inference_steps,
-        "before": outlook.before,
-        "seconds": outlook.seconds,
-        "siblings": list(entry.siblings),
-        "unseen_words": list(outcome.unseen_words) if isinstance(outcome, Succeeded) else [],
-        "error": outcome.error if isinstance(outcome, Failed) else None,
-    }
+    return JobView(
+        id=job.id,
+        status=status,
+        caption=said.caption if said else None,
+        is_familiar=said.is_familiar if said else None,
+        prompt=generation.prompt if generation else None,
+        negative_prompt=generation.negative_prompt if generation else None,
+        seed=generation.seed if generation else None,
+        width=entry.size[0],
+        height=entry.size[1],
+        guidance_scale=generation.guidance_scale if generation else None,
+        step=progress.step if progress else 0,
+        num_steps=progress.num_steps if progress else None,
+        num_inference_steps=generation.num_inference_steps if generation else None,
+        before=outlook.before,
+        seconds=outlook.seconds,
+        siblings=list(entry.siblings),
+        unseen_words=list(outcome.unseen_words) if isinstance(outcome, Succeeded) else [],
+        error=outcome.error if isinstance(outcome, Failed) else None,
+    )
 
 
 def _outlook(job: Job) -> Outlook:
@@ -116,12 +142,12 @@ def _render(entry: Entry | None, error: str | None, problems: Mapping[str, str])
     )
 
 
-def _state(view: Mapping[str, object] | None) -> str:
+def _state(view: JobView | None) -> str:
     if view is None:
         return "empty"
-    if view["status"] in WAITING:
+    if view.status in WAITING:
         return "working"
-    return "done" if view["status"] == "succeeded" else "failed"
+    return "done" if view.status == "succeeded" else "failed"
 
 
 def _siblings(entry: Entry | None) -> Sequence[Entry]:

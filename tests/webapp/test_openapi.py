@@ -55,6 +55,27 @@ def test_a_dialect_tells_its_fields_and_its_own_errors(described):
     assert error["application/json"]["schema"]["required"] == ["error"]
 
 
+def test_every_answer_in_json_has_its_fields_told(described):
+    unsaid = [path for path, _, each in operations(described) if json_answer(each) == {}]
+    assert unsaid == ["/openapi.json"]
+
+
+def json_answer(operation):
+    """Its schema; None where a 200 has no JSON."""
+    content = operation["responses"].get("200", {}).get("content", {})
+    return content.get("application/json", {}).get("schema")
+
+
+def test_an_answer_has_all_its_fields_and_no_others(described):
+    schemas = described["components"]["schemas"]
+    one, several = json_answer(described["paths"]["/caption"]["post"])["anyOf"]
+    assert several == {"type": "array", "items": one}
+    said = schemas[one["$ref"].rpartition("/")[2]]
+    assert said["required"] == ["caption", "is_familiar"]
+    assert said["additionalProperties"] is False
+    assert json_answer(described["paths"]["/sdapi/v1/refresh-vae"]["post"]) == {"type": "null"}
+
+
 def test_our_own_addresses_tell_theirs(described):
     image = described["paths"]["/generate-image"]["get"]
     assert {"prompt", "seed"} < {each["name"] for each in image["parameters"]}

@@ -15,6 +15,8 @@ from generator.job import Succeeded
 from generator.png import format_parameters, parse_parameters
 from generator.request import GenerationRequest, InvalidRequest, check_whole_number
 from webapp.dialects import automatic1111_lists, automatic1111_progress
+from webapp.dialects.answer import answered
+from webapp.dialects.automatic1111_answers import Images, Interrogated, PngInfo
 from webapp.dialects.body import Body, checked, picture_of, read_json
 from webapp.dialects.description import JSON, Description, described
 from webapp.dialects.dialect import Dialect, Told
@@ -62,22 +64,24 @@ class Picture(Body):
 
 
 @bp.post("/txt2img")
-@described(Description(Words, (JSON,)))
+@described(Description(Words, (JSON,), answer=Images))
 def txt2img() -> Response:
     """Paints ``batch_size`` times ``n_iter`` images, whose seeds count up."""
     asked = checked(Words, _given())
     generations = with_seeds(_generation(asked), _count(asked))
     painted = _paint(generations)
     images = [base64.b64encode(PNG.encode(each)).decode("ascii") for each in painted]
-    return jsonify(
-        images=images if asked.send_images else [],
-        parameters=asked.model_dump(),
-        info=json.dumps(_info(generations, painted)),
+    return answered(
+        Images(
+            images=images if asked.send_images else [],
+            parameters=asked.model_dump(),
+            info=json.dumps(_info(generations, painted)),
+        )
     )
 
 
 @bp.post("/img2img")
-@described(Description(WordsAndImages, (JSON,)))
+@described(Description(WordsAndImages, (JSON,), answers=(), statuses=(400,)))
 def img2img() -> Response:
     """Refuses: there is no image-to-image here."""
     asked = checked(WordsAndImages, _given())
@@ -87,27 +91,21 @@ def img2img() -> Response:
 
 
 @bp.post("/interrogate")
-@described(Description(Picture, (JSON,)))
+@described(Description(Picture, (JSON,), answer=Interrogated))
 def interrogate() -> Response:
     """Captions a picture, whichever captioner is named."""
-    return jsonify(caption=str(caption(_picture())))
+    return answered(Interrogated(caption=str(caption(_picture()))))
 
 
 @bp.post("/png-info")
-@described(Description(Picture, (JSON,)))
+@described(Description(Picture, (JSON,), answer=PngInfo))
 def png_info() -> Response:
     """What a PNG was painted from, as text and as pairs; empty if it does not say."""
     picture = _picture()
     open_image(picture)  # refuses what is no picture
     text = text_of(picture)
     parameters = _split_size(parse_parameters(text)) if text else {}
-    return jsonify(info=text, items={}, parameters=parameters)
-
-
-@bp.after_request
-def _keep_nothing(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answered(PngInfo(info=text, items={}, parameters=parameters))
 
 
 def _given() -> dict[str, Any]:

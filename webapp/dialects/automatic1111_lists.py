@@ -3,8 +3,18 @@
 Front ends fill their drop-downs from them, and some stop if one is missing.
 """
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
+from webapp.dialects.answer import answered
+from webapp.dialects.automatic1111_answers import (
+    Embeddings,
+    Model,
+    Nothing,
+    Options,
+    Sampler,
+    Scheduler,
+    Scripts,
+)
 from webapp.dialects.body import read_json
 from webapp.dialects.description import JSON, Description, described
 from webapp.services import services
@@ -13,63 +23,61 @@ bp = Blueprint("lists", __name__)
 
 
 @bp.get("/options")
-@described(Description())
+@described(Description(answer=Options))
 def options() -> Response:
-    """The options that clients read. ``samples_format`` is that of the images in answers."""
-    return jsonify(sd_model_checkpoint=services().generator.info.name, samples_format="png")
+    """The options that clients read."""
+    return answered(Options(sd_model_checkpoint=services().generator.info.name))
 
 
 @bp.post("/options")
-@described(Description(takes=(JSON,)))
+@described(Description(takes=(JSON,), answer=None))
 def set_options() -> Response:
     """Takes any options and changes nothing: there is one model, and it answers to any name."""
     read_json(request)
-    return jsonify(None)
+    return answered(None)
 
 
 @bp.get("/sd-models")
-@described(Description())
+@described(Description(answer=list[Model]))
 def models() -> Response:
     """The one painter that runs."""
     name = services().generator.info.name
-    known = {"title": name, "model_name": name, "filename": ""}
-    return jsonify([known | dict.fromkeys(("hash", "sha256", "config"))])
+    return answered([Model(title=name, model_name=name)])
 
 
 @bp.get("/samplers")
-@described(Description())
+@described(Description(answer=list[Sampler]))
 def samplers() -> Response:
     """The checkpoint's own; whatever clients name, it is used."""
-    return jsonify([{"name": services().generator.info.sampler, "aliases": [], "options": {}}])
+    return answered([Sampler(name=services().generator.info.sampler)])
 
 
 @bp.get("/schedulers")
-@described(Description())
+@described(Description(answer=list[Scheduler]))
 def schedulers() -> Response:
     """The one that comes with the sampler."""
-    automatic = {"name": "automatic", "label": "Automatic", "aliases": []}
-    return jsonify([automatic | {"default_rho": -1.0, "need_inner_model": False}])
+    return answered([Scheduler()])
 
 
 @bp.get("/scripts")
-@described(Description())
+@described(Description(answer=Scripts))
 def scripts() -> Response:
     """None for either."""
-    return jsonify(txt2img=[], img2img=[])
+    return answered(Scripts())
 
 
 @bp.get("/embeddings")
-@described(Description())
+@described(Description(answer=Embeddings))
 def embeddings() -> Response:
     """None, by either word."""
-    return jsonify(loaded={}, skipped={})
+    return answered(Embeddings())
 
 
 @bp.get("/cmd-flags")
-@described(Description())
+@described(Description(answer=Nothing))
 def flags() -> Response:
     """None that its clients could use."""
-    return jsonify({})
+    return answered(Nothing())
 
 
 @bp.get("/upscalers")
@@ -82,16 +90,16 @@ def flags() -> Response:
 @bp.get("/realesrgan-models")
 @bp.get("/prompt-styles")
 @bp.get("/script-info")
-@described(Description())
+@described(Description(answer=list[Nothing]))
 def nothing() -> Response:
     """None of these are here."""
-    return jsonify([])
+    return answered([])
 
 
 @bp.post("/refresh-checkpoints")
 @bp.post("/refresh-loras")
 @bp.post("/refresh-vae")
-@described(Description())
+@described(Description(answer=None))
 def refresh() -> Response:
     """Has nothing to look for: what runs was chosen at the start."""
-    return jsonify(None)
+    return answered(None)

@@ -3,14 +3,15 @@
 import base64
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 from PIL.PngImagePlugin import PngInfo
 
 from generator.job import Cancelled, Job
 from generator.png import mark
 from webapp.client import client
+from webapp.dialects.answer import answered
+from webapp.dialects.automatic1111_answers import Nothing, Progress, State
 from webapp.dialects.description import Description, described
 from webapp.services import services
 
@@ -21,7 +22,7 @@ LEAST_PROGRESS = 0.01
 
 
 @bp.get("/progress")
-@described(Description())
+@described(Description(answer=Progress))
 def progress() -> Response:
     """How far the client's images are; all is nought while it waits for none.
 
@@ -30,29 +31,30 @@ def progress() -> Response:
     jobs = services().automatic1111.jobs_of(client())
     current = next((job for job in jobs if not job.is_finished), None)
     skips = request.args.get("skip_current_image", "").lower() in ("true", "1")
-    return jsonify(
-        progress=_progress(jobs),
-        eta_relative=_seconds(jobs),
-        state=_state(jobs, current),
-        current_image=None if skips else _preview(current),
-        textinfo=None,
+    return answered(
+        Progress(
+            progress=_progress(jobs),
+            eta_relative=_seconds(jobs),
+            state=_state(jobs, current),
+            current_image=None if skips else _preview(current),
+        )
     )
 
 
 @bp.post("/interrupt")
-@described(Description())
+@described(Description(answer=Nothing))
 def interrupt() -> Response:
     """Ends the client's jobs now; its requests are answered with what was ready."""
     _interrupt()
-    return jsonify({})
+    return answered(Nothing())
 
 
 @bp.post("/skip")
-@described(Description())
+@described(Description(answer=None))
 def skip() -> Response:
     """As interrupt: images of one request are painted together, so no next one is left."""
     _interrupt()
-    return jsonify(None)
+    return answered(None)
 
 
 def _interrupt() -> None:
@@ -80,19 +82,16 @@ def _seconds(jobs: Sequence[Job]) -> float:
     return float(max((outlook(job).seconds or 0 for job in jobs if not job.is_finished), default=0))
 
 
-def _state(jobs: Sequence[Job], current: Job | None) -> dict[str, Any]:
+def _state(jobs: Sequence[Job], current: Job | None) -> State:
     progress = current.progress if current else None
-    return {
-        "skipped": False,
-        "interrupted": any(isinstance(job.outcome, Cancelled) for job in jobs),
-        "stopping_generation": False,
-        "job": "txt2img" if jobs else "",
-        "job_count": len(jobs),
-        "job_timestamp": "0",
-        "job_no": sum(job.is_finished for job in jobs),
-        "sampling_step": progress.step if progress else 0,
-        "sampling_steps": progress.num_steps if progress else 0,
-    }
+    return State(
+        interrupted=any(isinstance(job.outcome, Cancelled) for job in jobs),
+        job="txt2img" if jobs else "",
+        job_count=len(jobs),
+        job_no=sum(job.is_finished for job in jobs),
+        sampling_step=progress.step if progress else 0,
+        sampling_steps=progress.num_steps if progress else 0,
+    )
 
 
 def _preview(job: Job | None) -> str | None:

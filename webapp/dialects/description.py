@@ -23,8 +23,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Description:
     """``body`` are the fields that are read, if ``takes`` names types of bodies.
 
-    ``answers`` are the types of a 200's body; without any there is no 200. ``statuses`` are those
-    beside it and the errors that every address may answer. ``query`` are what stands in the query.
+    ``answers`` are the types of a 200's body; without any there is no 200. ``answer`` is what it
+    holds in JSON, as an annotation: an Answer, a list of them, None. ``statuses`` are those beside
+    it and the errors that every address may answer. ``query`` are what stands in the query.
     """
 
     body: type[Body] | None = None
@@ -32,6 +33,7 @@ class Description:
     answers: tuple[str, ...] = (JSON,)
     statuses: tuple[int, ...] = ()
     query: type[Body] | None = None
+    answer: Any = Any
 
 
 NAME = "description"

@@ -12,6 +12,7 @@ from flask import Blueprint, Request, Response, jsonify, request
 from captioner.request import Caption
 from generator.request import InvalidRequest
 from models_cache.catalog import BLIP_LARGE, SDXL_BASE
+from webapp.dialects.answer import Answer, answered
 from webapp.dialects.body import Body, Painting, checked, picture_of, read_json
 from webapp.dialects.description import ANYTHING, JSON, Description, described
 from webapp.dialects.dialect import Dialect, Told
@@ -61,10 +62,16 @@ class Inference(Body):
     parameters: dict[str, Any] | None = None
 
 
+class Captioned(Answer):
+    generated_text: str
+
+
+ANSWER = list[Captioned] | Captioned
+IMAGES = tuple(each.mimetype for each in FORMATS.values())
+
+
 @bp.post("/models/<path:name>")
-@described(
-    Description(Inference, (JSON, ANYTHING), (JSON, *(each.mimetype for each in FORMATS.values())))
-)
+@described(Description(Inference, (JSON, ANYTHING), (JSON, *IMAGES), answer=ANSWER))
 def infer(name: str) -> Response:
     """Captions a picture or paints a prompt, by which model it is. 404 if we serve another."""
     if _role(name) == "captioner":
@@ -126,12 +133,12 @@ def _caption_answer(picture: bytes, parameters: dict[str, Any]) -> Response:
     words = checked(Words, given).model_dump(exclude_none=True)
     began = time.monotonic()
     said = caption(picture, words.pop("prompt", ""), **words)
-    return _timed(jsonify(_captions(said)), began)
+    return _timed(answered(_captions(said)), began)
 
 
-def _captions(said: Caption) -> object:
+def _captions(said: Caption) -> Captioned | list[Captioned]:
     """A list for all but newer JavaScript clients, which want the object alone."""
-    answer = {"generated_text": str(said)}
+    answer = Captioned(generated_text=str(said))
     version = CLIENT.search(request.headers.get("User-Agent", ""))
     is_newer = version and tuple(map(int, version.groups())) > LAST_WITH_A_LIST
     return answer if is_newer else [answer]

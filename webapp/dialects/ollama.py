@@ -5,8 +5,7 @@ Its clients: ``ollama`` for Python and JavaScript, ``langchain-ollama``, PhotoPr
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -16,9 +15,19 @@ from captioner.request import MAX_NEW_TOKENS
 from captioner.wording import without_tics
 from generator.request import InvalidRequest
 from models_cache.catalog import BLIP_LARGE, KNOWN
+from webapp.dialects.answer import answered
 from webapp.dialects.body import Body, checked, picture_of, read_json
 from webapp.dialects.description import JSON, LINES, Description, described
 from webapp.dialects.dialect import Dialect, Told
+from webapp.dialects.ollama_answers import (
+    About,
+    Chatted,
+    Generated,
+    Listed,
+    Said,
+    Tags,
+    Version,
+)
 from webapp.dialects.prefix import prefix_of
 from webapp.dialects.work import caption
 from webapp.failures import UnknownModel
@@ -39,16 +48,6 @@ WHAT_IT_DOES = (
 NO_PICTURE = "is missing: this model captions pictures, so send one, in base64."
 NO_JSON = "asks for JSON, and this model writes one plain sentence: leave format out."
 NO_TOOLS = "is not supported: this model captions pictures, and calls no tools."
-DETAILS = {
-    "parent_model": "",
-    "format": "safetensors",
-    "family": "blip",
-    "families": ["blip"],
-    "parameter_size": "",
-    "quantization_level": "",
-}
-# Clients parse it and show it; the files' own date says nothing of the model.
-MODIFIED = "1970-01-01T00:00:00Z"
 
 
 class Options(Body):
@@ -97,19 +96,21 @@ class NotFound(UnknownModel):
 
 
 @bp.get("/version")
+@described(Description(answer=Version))
 def version() -> Response:
     """The version of Ollama whose API this is."""
-    return jsonify(version=VERSION)
+    return answered(Version(version=VERSION))
 
 
 @bp.get("/tags")
+@described(Description(answer=Tags))
 def tags() -> Response:
     """The models that can be asked: the captioner."""
-    return jsonify(models=[_listed(card) for card in _captioners()])
+    return answered(Tags(models=[_listed(card) for card in _captioners()]))
 
 
 @bp.post("/show")
-@described(Description(Shown, (JSON,)))
+@described(Description(Shown, (JSON,), answer=About))
 def show() -> Response:
     """What a model is, and what it does with a prompt. 404 if we serve another."""
     shown = checked(Shown, read_json(request))
@@ -118,28 +119,25 @@ def show() -> Response:
         raise InvalidRequest("model", "is missing.")
     _check_served(name)
     about = {"general.architecture": "blip", "general.name": name}
-    return jsonify(
-        license="\n".join(card.licence for card in _captioners()),
-        modelfile=f"# {WHAT_IT_DOES}\nFROM {name}\n",
-        parameters="",
-        template="{{ .Prompt }}",
-        details=DETAILS,
-        model_info=about | {"general.description": WHAT_IT_DOES},
-        capabilities=["completion", "vision"],
-        modified_at=MODIFIED,
+    return answered(
+        About(
+            license="\n".join(card.licence for card in _captioners()),
+            modelfile=f"# {WHAT_IT_DOES}\nFROM {name}\n",
+            model_info=about | {"general.description": WHAT_IT_DOES},
+        )
     )
 
 
 @bp.post("/generate")
-@described(Description(Generation, (JSON,), (LINES, JSON)))
+@described(Description(Generation, (JSON,), (LINES, JSON), answer=Generated))
 def generate() -> Response:
     """Captions ``images``: a sentence a line. JSON lines unless ``stream`` is false."""
     asked = checked(Generation, read_json(request))
-    return _answer(asked, asked.prompt, asked.images, lambda words: {"response": words})
+    return _answer(asked, asked.prompt, asked.images, Generated)
 
 
 @bp.post("/chat")
-@described(Description(Chat, (JSON,), (LINES, JSON)))
+@described(Description(Chat, (JSON,), (LINES, JSON), answer=Chatted))
 def chat() -> Response:
     """Captions the pictures of the last message that has any; no message is understood."""
     asked = checked(Chat, read_json(request))
@@ -147,32 +145,24 @@ def chat() -> Response:
         raise InvalidRequest("tools", NO_TOOLS)
     with_pictures = [message for message in asked.messages or () if message.images]
     last = with_pictures[-1] if with_pictures else Message()
-    return _answer(
-        asked,
-        last.content,
-        last.images,
-        lambda words: {"message": {"role": "assistant", "content": words}},
-    )
+    return _answer(asked, last.content, last.images, Chatted)
 
 
 def _answer(
-    asked: Asked,
-    prompt: str | None,
-    pictures: Sequence[str] | None,
-    said: Callable[[str], dict[str, object]],
+    asked: Asked, prompt: str | None, pictures: Sequence[str] | None, kind: type[Said]
 ) -> Response:
-    """``said`` puts words where this address has them."""
     began = time.monotonic_ns()
     _check_served(asked.model)
     if asked.format:
         raise InvalidRequest("format", NO_JSON)
     words = _captions(prompt or "", pictures or (), asked.options or Options())
-    head = {"model": asked.model, "created_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"}
-    end = {"done": True, "done_reason": "stop"} | _metrics(words, time.monotonic_ns() - began)
+    taken = time.monotonic_ns() - began
+    end = {"total_duration": taken, "eval_duration": taken, "eval_count": len(words.split())}
+    answer = kind.model_validate({"model": asked.model} | kind.words(words) | end)
     if asked.stream is False:
-        return jsonify(head | said(words) | end)
-    lines = [head | said(words) | {"done": False}, head | said("") | end]
-    return Response("".join(f"{json.dumps(line)}\n" for line in lines), mimetype=LINES)
+        return answered(answer)
+    lines = "".join(f"{json.dumps(line)}\n" for line in answer.lines())
+    return Response(lines, mimetype=LINES)
 
 
 def _captions(prompt: str, pictures: Sequence[str], options: Options) -> str:
@@ -194,18 +184,6 @@ def _length(options: Options) -> dict[str, int]:
     return {"max_new_tokens": min(wanted, MAX_NEW_TOKENS)} if wanted > 0 else {}
 
 
-def _metrics(words: str, nanoseconds: int) -> dict[str, int]:
-    """Clients divide the count by the duration, for a speed."""
-    return {
-        "total_duration": nanoseconds,
-        "load_duration": 0,
-        "prompt_eval_count": 0,
-        "prompt_eval_duration": 0,
-        "eval_count": len(words.split()),
-        "eval_duration": nanoseconds,
-    }
-
-
 def _captioners() -> list[ModelCard]:
     return [card for card in services().models if card.role == "captioner"]
 
@@ -221,17 +199,11 @@ def _check_served(name: str) -> None:
         raise NotFound(name)
 
 
-def _listed(card: ModelCard) -> dict[str, object]:
+def _listed(card: ModelCard) -> Listed:
     name = f"{card.name}{LATEST}"
     size = next((each.size_bytes for each in KNOWN if each.name == card.name), None)
-    return {
-        "name": name,
-        "model": name,
-        "modified_at": MODIFIED,
-        "size": size or 0,
-        "digest": sha256(name.encode()).hexdigest(),
-        "details": DETAILS,
-    }
+    digest = sha256(name.encode()).hexdigest()
+    return Listed(name=name, model=name, size=size or 0, digest=digest)
 
 
 def _owns(request: Request) -> bool:

@@ -5,9 +5,12 @@ Its clients: the ``openai`` packages, Open WebUI, LangChain, PhotoPrism and many
 so any name is taken: each address has one model that can answer.
 """
 
-from flask import Blueprint, Request, Response, jsonify
+from typing import Literal
+
+from flask import Blueprint, Request, Response
 
 from webapp.dialects import openai_captions, openai_images
+from webapp.dialects.answer import Answer, answered
 from webapp.dialects.description import Description, described
 from webapp.dialects.dialect import Dialect
 from webapp.dialects.openai_errors import error_body
@@ -19,33 +22,41 @@ bp.register_blueprint(openai_images.bp)
 bp.register_blueprint(openai_captions.bp)
 
 
+class Model(Answer):
+    """``role`` is ours: OpenAI does not say what a model is for."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: str
+    role: str
+
+
+class Models(Answer):
+    object: Literal["list"] = "list"
+    data: list[Model]
+
+
 @bp.get("/models")
-@described(Description())
+@described(Description(answer=Models))
 def models() -> Response:
     """The two models that run."""
-    return jsonify(object="list", data=[_model(card) for card in services().models])
+    return answered(Models(data=[_model(card) for card in services().models]))
 
 
 @bp.get("/models/<path:name>")
-@described(Description(statuses=(404,)))
+@described(Description(statuses=(404,), answer=Model))
 def model(name: str) -> Response:
     """One of the two models that run."""
     cards = {card.name: card for card in services().models}
     if name not in cards:
         raise UnknownModel(name, cards)
-    return jsonify(_model(cards[name]))
+    return answered(_model(cards[name]))
 
 
-def _model(card: ModelCard) -> dict[str, object]:
-    """Its ``role`` is ours: OpenAI does not say what a model is for."""
+def _model(card: ModelCard) -> Model:
     owner = card.name.rpartition("/")[0] or "lookalike"
-    return {
-        "id": card.name,
-        "object": "model",
-        "created": 0,
-        "owned_by": owner,
-        "role": card.role,
-    }
+    return Model(id=card.name, owned_by=owner, role=card.role)
 
 
 def _owns(request: Request) -> bool:

@@ -6,18 +6,20 @@ The answer is the caption. Questions about the picture are not answered, as BLIP
 import json
 import secrets
 import time
-from typing import Any
+from typing import Any, Literal
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
+from pydantic import Field
 
 from captioner.wording import without_tics
 from generator.request import InvalidRequest
+from webapp.dialects.answer import Answer, answered
 from webapp.dialects.body import Body, checked, read_json
 from webapp.dialects.description import JSON, STREAM, Description, described
 from webapp.dialects.job_stream import event
 from webapp.dialects.openai_messages import picture_in
-from webapp.dialects.openai_response import response_events, response_object
-from webapp.dialects.openai_tokens import CHAT_TOKENS
+from webapp.dialects.openai_response import ResponseAnswer, response_answer, response_events
+from webapp.dialects.openai_tokens import ChatTokens
 from webapp.dialects.work import caption
 from webapp.services import services
 
@@ -53,37 +55,54 @@ class Question(Body):
     text: Text | None = None
 
 
+class ChatMessage(Answer):
+    role: Literal["assistant"] = "assistant"
+    content: str
+    refusal: None = None
+
+
+class Choice(Answer):
+    index: Literal[0] = 0
+    message: ChatMessage
+    logprobs: None = None
+    finish_reason: Literal["stop"] = "stop"
+
+
+class ChatAnswer(Answer):
+    id: str = Field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    object: Literal["chat.completion"] = "chat.completion"
+    created: int = Field(default_factory=lambda: int(time.time()))
+    model: str
+    choices: list[Choice]
+    usage: ChatTokens = ChatTokens()
+
+
 @bp.post("/chat/completions")
-@described(Description(Chat, (JSON,), (JSON, STREAM)))
+@described(Description(Chat, (JSON,), (JSON, STREAM), answer=ChatAnswer))
 def chat() -> Response:
     """The caption of the last picture in ``messages``."""
     asked = checked(Chat, read_json(request))
     _check_format("response_format", asked.response_format)
     said = _caption("messages", asked.messages)
-    head = {
-        "id": f"chatcmpl-{secrets.token_hex(12)}",
-        "created": int(time.time()),
-        "model": _model(asked.model),
-    }
-    if asked.stream:
-        wants_usage = bool(asked.stream_options and asked.stream_options.include_usage)
-        return _events(_chunks(head, said, wants_usage))
-    message = {"role": "assistant", "content": said, "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    return jsonify(head | {"object": "chat.completion", "choices": [choice], "usage": CHAT_TOKENS})
+    choice = Choice(message=ChatMessage(content=said))
+    answer = ChatAnswer(model=_model(asked.model), choices=[choice])
+    if not asked.stream:
+        return answered(answer)
+    wants_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+    return _events(_chunks(answer, said, wants_usage))
 
 
 @bp.post("/responses")
-@described(Description(Question, (JSON,), (JSON, STREAM)))
+@described(Description(Question, (JSON,), (JSON, STREAM), answer=ResponseAnswer))
 def respond() -> Response:
     """The caption of the last picture in ``input``."""
     asked = checked(Question, read_json(request))
     _check_format("text.format", asked.text.format if asked.text else None)
     said = _caption("input", asked.input)
-    answer = response_object(said, _model(asked.model))
+    answer = response_answer(said, _model(asked.model))
     if asked.stream:
         return _events([event(each["type"], each) for each in response_events(answer)])
-    return jsonify(answer)
+    return answered(answer)
 
 
 def _check_format(field: str, format_: Format | None) -> None:
@@ -101,16 +120,18 @@ def _model(name: str | None) -> str:
     return name or next(own, "captioner")
 
 
-def _chunks(head: dict[str, object], said: str, wants_usage: bool) -> list[str]:
+def _chunks(answer: ChatAnswer, said: str, wants_usage: bool) -> list[str]:
     """All of them at once: there is nothing to show before the last word is found."""
-    head = head | {"object": "chat.completion.chunk"}
+    whole = answer.model_dump()
+    head = whole | {"object": "chat.completion.chunk"}
+    del head["choices"], head["usage"]
     deltas = [({"role": "assistant", "content": ""}, None), ({"content": said}, None), ({}, "stop")]
     chunks = [
         head | {"choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": end}]}
         for delta, end in deltas
     ]
     if wants_usage:
-        chunks.append(head | {"choices": [], "usage": CHAT_TOKENS})
+        chunks.append(head | {"choices": [], "usage": whole["usage"]})
     return [f"data: {each}\n\n" for each in (*map(json.dumps, chunks), "[DONE]")]
 
 

@@ -14,7 +14,7 @@ from webapp.dialects.dialect import Told
 from webapp.dialects.job_stream import ALIVE, HEARTBEAT_SECONDS, event
 from webapp.dialects.openai_errors import error_object
 from webapp.dialects.openai_image_options import Delivery
-from webapp.dialects.openai_tokens import IMAGE_TOKENS
+from webapp.dialects.openai_tokens import ImageTokens
 from webapp.dialects.work import Painted, succeeded
 from webapp.errors import message_of, status
 from webapp.failures import ClientLeft, WorkFailed
@@ -44,7 +44,7 @@ class ImageEvents:
             elif isinstance(happened, Previewed) and self._is_due(job, sent):
                 yield self._event(PARTIAL, preview_of(job), partial_image_index=sent)
                 sent += 1
-        yield self._event(COMPLETED, painted_of(job), usage=IMAGE_TOKENS)
+        yield self._event(COMPLETED, painted_of(job), usage=ImageTokens().model_dump())
 
     def _is_due(self, job: Job, sent: int) -> bool:
         """Whether the latest preview is one of those that are spread evenly over the steps."""

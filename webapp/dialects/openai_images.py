@@ -7,19 +7,20 @@ import base64
 import time
 from collections.abc import Callable
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 from PIL import Image
 
 from generator.job import Job
 from generator.request import InvalidRequest
 from webapp import similar
 from webapp.client import client
+from webapp.dialects.answer import answered
 from webapp.dialects.body import checked, read_json
 from webapp.dialects.description import FORM, JSON, STREAM, Description, described
 from webapp.dialects.job_stream import stream
+from webapp.dialects.openai_image_answers import ImageData, Images
 from webapp.dialects.openai_image_events import ImageEvents, painted_of
 from webapp.dialects.openai_image_options import Delivery, Generation, Options
-from webapp.dialects.openai_tokens import IMAGE_TOKENS
 from webapp.dialects.work import Painted, outcomes, read_picture, start
 from webapp.logs import log_end_of
 from webapp.order import TO_BE_CAPTIONED, Order
@@ -39,7 +40,7 @@ NO_MASK = (
 
 
 @bp.post("/generations")
-@described(Description(Generation, (JSON,), (JSON, STREAM)))
+@described(Description(Generation, (JSON,), (JSON, STREAM), answer=Images))
 def generate() -> Response:
     """Paints words."""
     wanted = checked(Generation, read_json(request))
@@ -49,7 +50,7 @@ def generate() -> Response:
 
 
 @bp.post("/variations")
-@described(Description(Options, (FORM,), (JSON, STREAM)))
+@described(Description(Options, (FORM,), (JSON, STREAM), answer=Images))
 def vary() -> Response:
     """Captions a picture and paints its caption; ``revised_prompt`` is what was painted."""
     wanted, info = checked(Options, request.form.to_dict()), services().generator.info
@@ -60,7 +61,7 @@ def vary() -> Response:
 
 
 @bp.post("/edits")
-@described(Description(Generation, (FORM, JSON), statuses=(400,)))
+@described(Description(Generation, (FORM, JSON), answers=(), statuses=(400,)))
 def edit() -> Response:
     """Always a 400, which says what there is instead."""
     if "mask" in request.files or "mask" in request.form:
@@ -89,27 +90,22 @@ def _answer(delivery: Delivery, begin: Callable[[], list[Job]]) -> Response:
         return stream(begin, ImageEvents(delivery).tell)
     jobs = begin()
     outcomes(jobs)
-    response = jsonify(_images([painted_of(job) for job in jobs], delivery))
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answered(_images([painted_of(job) for job in jobs], delivery))
 
 
-def _images(painted: list[Painted], delivery: Delivery) -> dict[str, object]:
-    return {
-        "created": int(time.time()),
-        "background": "opaque",
-        "output_format": delivery.format.name,
-        "size": f"{painted[0].request.width}x{painted[0].request.height}",
-        "data": [_image(each, delivery) for each in painted],
-        "usage": IMAGE_TOKENS,
-    }
+def _images(painted: list[Painted], delivery: Delivery) -> Images:
+    return Images(
+        created=int(time.time()),
+        output_format=delivery.format.name,
+        size=f"{painted[0].request.width}x{painted[0].request.height}",
+        data=[_image(each, delivery) for each in painted],
+    )
 
 
-def _image(painted: Painted, delivery: Delivery) -> dict[str, object]:
-    """``seed`` is ours: with it the same words paint the same image again."""
+def _image(painted: Painted, delivery: Delivery) -> ImageData:
     data = delivery.format.encode(painted, delivery.quality)
-    return {
-        "b64_json": base64.b64encode(data).decode(),
-        "revised_prompt": painted.request.prompt,
-        "seed": painted.request.seed,
-    }
+    return ImageData(
+        b64_json=base64.b64encode(data).decode(),
+        revised_prompt=painted.request.prompt,
+        seed=painted.request.seed,
+    )

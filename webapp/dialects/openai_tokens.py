@@ -1,16 +1,37 @@
 """What OpenAI's clients may look up of tokens: none are counted, but their types want numbers."""
 
-IMAGE_TOKENS = {
-    "input_tokens": 0,
-    "output_tokens": 0,
-    "total_tokens": 0,
-    "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
-}
-CHAT_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-RESPONSE_TOKENS = {
-    "input_tokens": 0,
-    "input_tokens_details": {"cached_tokens": 0},
-    "output_tokens": 0,
-    "output_tokens_details": {"reasoning_tokens": 0},
-    "total_tokens": 0,
-}
+from webapp.dialects.answer import Answer
+
+
+class ImageDetails(Answer):
+    image_tokens: int = 0
+    text_tokens: int = 0
+
+
+class ImageTokens(Answer):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    input_tokens_details: ImageDetails = ImageDetails()
+
+
+class ChatTokens(Answer):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+
+
+class InputDetails(Answer):
+    cached_tokens: int = 0
+
+
+class OutputDetails(Answer):
+    reasoning_tokens: int = 0
+
+
+class ResponseTokens(Answer):
+    input_tokens: int = 0
+    input_tokens_details: InputDetails = InputDetails()
+    output_tokens: int = 0
+    output_tokens_details: OutputDetails = OutputDetails()
+    total_tokens: int = 0
