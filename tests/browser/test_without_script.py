@@ -1,5 +1,7 @@
 """The whole flow in a browser that runs no script."""
 
+import re
+
 import pytest
 from browser_site import (
     CAPTION,
@@ -104,6 +106,7 @@ def test_painting_is_cancelled(page: Page, site: Site):
     expect(page.get_by_label("In words")).to_have_value("a green dog")
     site.gate.open()
     page.get_by_role("button", name="Paint again").click()
+    page.wait_for_url(re.compile(r"/jobs/\w+$"))  # from that of the button Cancel
     look(page, site)
     expect(page.locator("img.result")).to_have_attribute("alt", "a green dog")
 
