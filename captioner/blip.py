@@ -1,5 +1,7 @@
 """BLIP as the engine drives it: a batch of pictures in, their captions out."""
 
+import logging
+import sys
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -9,13 +11,20 @@ from PIL import Image
 from transformers import BertTokenizer, BlipForConditionalGeneration, BlipProcessor
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
+from captioner.decoding import StaticDecoder, generate
 from captioner.familiarity import Familiarity
+from captioner.faster import PICTURES, CaptionBench, Static
 from captioner.request import Caption, CaptionRequest
+from models_cache.flags import FastPath
 from models_cache.local_checkpoint import LocalCheckpoint
+from models_cache.runtime.cuda_graph import capture_on_cuda
 from models_cache.runtime.device import on_device
 from models_cache.runtime.gpu_fit import Placement
 from models_cache.runtime.model_thread import on_short_lived_thread
 from models_cache.runtime.offload import Offload
+from models_cache.runtime.trial import Verdict, try_candidate
+
+log = logging.getLogger(__name__)
 
 # By component: the classes whose weights ``models_cache.runtime.tensors`` compares.
 COMPONENTS = {"captioner": BlipForConditionalGeneration}
@@ -26,7 +35,8 @@ class Blip:
 
     If there is a ``device_lock``, which all models on the device share, the weights wait in host
     memory and come in for each batch, while no other model computes. Otherwise they stay on the
-    device.
+    device. ``fast`` says whether the warm-up tries what may be faster; any thread may read the
+    ``verdicts``.
     """
 
     def __init__(
@@ -36,18 +46,29 @@ class Blip:
         name: str,
         placement: Placement | None = None,
         familiarity: Familiarity | None = None,
+        fast: FastPath = FastPath.OFF,
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.processor = processor
         self.name = name
         self.familiarity = familiarity
+        self.fast = fast
+        self.verdicts: tuple[Verdict, ...] = ()
+        self.static_decoder: StaticDecoder | None = None
         self.device = placement.device if placement else model.device
         lock = placement.device_lock if placement else None
+        # A graph knows where the weights lie.
+        self.has_graphs = self.device.type == "cuda" and lock is None
         self.device_lock: AbstractContextManager[object] = lock or nullcontext()
         self._weights = Offload([model], self.device) if lock else nullcontext()
 
     @classmethod
-    def load(cls, checkpoint: LocalCheckpoint, placement: Placement) -> "Blip":
+    def load(
+        cls,
+        checkpoint: LocalCheckpoint,
+        placement: Placement,
+        fast: FastPath = FastPath.OFF,
+    ) -> "Blip":
         """Loads a transformers folder, in the placement's precision."""
         transformers.utils.logging.disable_progress_bar()  # over before it can be read
         folder = checkpoint.folder
@@ -64,11 +85,18 @@ class Blip:
             BertTokenizer.from_pretrained(folder, local_files_only=True),
         )
         familiarity = Familiarity.read(folder, placement.device)
-        return cls(model, processor, checkpoint.known.name, placement, familiarity)
+        return cls(model, processor, checkpoint.known.name, placement, familiarity, fast)
 
     def warm_up(self) -> None:
-        """Runs every part once, so that the first request meets no lazy initialisation."""
+        """Runs every part once, so that the first request meets no lazy initialisation.
+
+        Then it tries what may be faster, if it is to.
+        """
         self.caption_batch([CaptionRequest(Image.new("RGB", (64, 64)), max_new_tokens=2)])
+        if self.fast is FastPath.AUTO:
+            verdict = on_short_lived_thread(self.device, self._try_static)
+            self.verdicts = (verdict,)
+            print(f"Fast path: {verdict}.", file=sys.stderr)
 
     def batch_key(self, request: CaptionRequest) -> Hashable:
         """Keeps prefixes of different length apart: padding on either side is not exact."""
@@ -90,35 +118,72 @@ class Blip:
                 [request.image for request in requests], return_tensors="pt"
             )
             pixel_values = images.pixel_values.to(self.device, self.model.dtype)
-            tokens = self.model.generate(
-                pixel_values,
+            image_embeds = self.model.vision_model(pixel_values).last_hidden_state
+            tokens = self._tokens(
+                image_embeds,
                 self._input_ids(requests),
-                max_new_tokens=requests[0].max_new_tokens,
-                num_beams=requests[0].num_beams,
-                do_sample=False,
+                requests[0].max_new_tokens,
+                requests[0].num_beams,
             )
-            are_familiar = self._are_familiar(pixel_values)
+            are_familiar = self._are_familiar(image_embeds)
         words = self.processor.batch_decode(tokens, skip_special_tokens=True)
         return [
             Caption(each.strip(), is_familiar)
             for each, is_familiar in zip(words, are_familiar, strict=True)
         ]
 
-    def _are_familiar(self, pixel_values: torch.Tensor) -> Sequence[bool | None]:
-        """Looks a second time, which costs a small model little; the published ones cannot tell."""
-        if self.familiarity is None:
-            return [None] * len(pixel_values)
-        return self.familiarity.are_familiar(
-            self.model.vision_model(pixel_values).last_hidden_state
-        )
+    def _tokens(
+        self,
+        image_embeds: torch.Tensor,
+        input_ids: torch.Tensor,
+        max_new_tokens: int,
+        num_beams: int,
+    ) -> torch.Tensor:
+        """If what is faster fails, transformers' own way takes its place for good."""
+        if num_beams > 1:
+            return generate(
+                self.model.text_decoder, image_embeds, input_ids, max_new_tokens, num_beams
+            )
+        try:
+            return self.decode(image_embeds, input_ids, max_new_tokens)
+        except Exception as error:
+            if self.static_decoder is None or isinstance(error, torch.OutOfMemoryError):
+                raise
+            log.warning("the fast path of the captioner failed: from now on without", exc_info=True)
+            self.static_decoder = None
+        return self.decode(image_embeds, input_ids, max_new_tokens)
 
-    def _input_ids(self, requests: Sequence[CaptionRequest]) -> torch.Tensor | None:
-        """Ids [DEC], prefix, [SEP], which ``generate`` wants and cuts off; None if no prefix."""
-        prefixes = [self._prefix_ids(request.prefix) for request in requests]
-        if not prefixes[0]:
-            return None
-        config = self.model.config.text_config
-        rows = [[config.bos_token_id, *ids, config.sep_token_id] for ids in prefixes]
+    def decode(
+        self, image_embeds: torch.Tensor, input_ids: torch.Tensor, max_new_tokens: int
+    ) -> torch.Tensor:
+        """Greedily, by what is adopted."""
+        static = self.static_decoder
+        if static is not None and static.takes(input_ids, max_new_tokens):
+            return static.generate(image_embeds, input_ids, max_new_tokens)
+        return generate(self.model.text_decoder, image_embeds, input_ids, max_new_tokens)
+
+    @on_device
+    @torch.inference_mode()
+    def _try_static(self) -> Verdict:
+        decoder, config = self.model.text_decoder, self.model.config
+        candidate = Static(self, decoder, capture_on_cuda if self.has_graphs else None)
+        side = config.vision_config.image_size
+        noise = torch.randn(PICTURES, 3, side, side, generator=torch.Generator().manual_seed(0))
+        with self._weights:
+            seen = self.model.vision_model(noise.to(self.device, self.model.dtype))
+            bench = CaptionBench(self, seen.last_hidden_state, config.text_config.bos_token_id)
+            return try_candidate(candidate, bench)
+
+    def _are_familiar(self, image_embeds: torch.Tensor) -> Sequence[bool | None]:
+        """The published models cannot tell."""
+        if self.familiarity is None:
+            return [None] * len(image_embeds)
+        return self.familiarity.are_familiar(image_embeds)
+
+    def _input_ids(self, requests: Sequence[CaptionRequest]) -> torch.Tensor:
+        """Ids [DEC], prefix: what captions begin with."""
+        first = self.model.config.text_config.bos_token_id
+        rows = [[first, *self._prefix_ids(request.prefix)] for request in requests]
         return torch.tensor(rows, device=self.device)
 
     def _prefix_ids(self, prefix: str) -> list[int]:

@@ -55,6 +55,11 @@ class Engine(ModelThread[Model]):
         """How many requests no batch has taken yet."""
         return sum(not future.cancelled() for _, future, _ in list(self._waiting))
 
+    @property
+    def verdicts(self) -> Sequence[object]:
+        """What was tried to make the model faster, as sentences; empty until it is loaded."""
+        return getattr(self._model, "verdicts", ())
+
     def submit(
         self, request: CaptionRequest, client: str = "", is_awaited: bool = False
     ) -> "Future[Caption]":

@@ -43,7 +43,7 @@ class Precision(StrEnum):
 
 
 class FastPath(StrEnum):
-    """What ``--fast-path`` says of candidates that may make the generator faster."""
+    """What ``--fast-path`` says of candidates that may make the models faster."""
 
     AUTO = "auto"
     OFF = "off"

@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,10 @@ HEAVY_IMPORT = re.compile(
     r"|scripts\.demo_models(?!\.(?:brush|drawing|scenes)\b))\b",
     re.M,
 )
+
+# With several processes: all of it shares what its session makes, and what takes minutes.
+AS_ONE = ("tests/simulated_card/",)
+LONG = (*AS_ONE, "tests/scripts/test_demo_models.py", "tests/generator/fast/test_compiled.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +71,26 @@ def _no_thread_is_left() -> Iterator[None]:
         if thread not in before and thread.name.startswith(OUR_THREADS)
     ]
     assert not left, f"the test left threads alive: {', '.join(left)}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first: beside it, another process runs all the short ones."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Shares out files, so that what a module makes is made once, and one folder as a whole."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            one = next((each for each in AS_ONE if nodeid.startswith(each)), None)
+            return one or super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False
+    return Files(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -12,6 +12,7 @@ bp = Blueprint("about", __name__)
 @described(Description(answers=(HTML,)))
 def about() -> str:
     """What runs here, what it keeps, and who answers for it."""
+    fast_path = services().generator.fast_path
     return render_template(
         "about.html",
         models=services().models,
@@ -20,7 +21,7 @@ def about() -> str:
         jobs=services().jobs,
         knows_photos=services().knows_photos,
         cuda_problem=services().cuda_problem,
-        fast_path=services().generator.fast_path,
+        verdicts=[*services().captioner.verdicts, *(fast_path.verdicts if fast_path else ())],
     )
 
 

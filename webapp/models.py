@@ -69,7 +69,7 @@ class ModelPair:
         """The captioner, warm. Raises what loading raises, and OtherModelFailed."""
         use_device(self.placement.device)
         use_own_stream(self.placement.device)
-        return self._load(Blip.load, Family.BLIP)
+        return self._load(partial(Blip.load, fast=self.fast_path), Family.BLIP)
 
     def load_generator(self) -> SDXL:
         """The generator, warm. Raises what loading raises, and OtherModelFailed."""

@@ -121,8 +121,8 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     add_model_flags(parser, environ)
     fast = (
-        "auto: on CUDA, tries while nothing is asked for what may make the painter faster, and"
-        " keeps what is as right and faster; off: tries nothing"
+        "auto: tries what may make the captioner faster, and on CUDA, while nothing is asked for,"
+        " the painter; keeps what is as right and faster; off: tries nothing"
     )
     add_word_flag(parser, environ, "fast_path", FastPath.AUTO, fast)
     flags: dict[str, tuple[Callable[[str], object], str]] = {

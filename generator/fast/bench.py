@@ -1,6 +1,5 @@
 """What the judge compares: forwards of the UNet and of the VAE's decoder, on fixed inputs."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 from generator.sample import Sample
 from generator.unet_inputs import UNetInputs
 from models_cache.runtime.device import free_bytes, naming_out_of_memory
+from models_cache.runtime.trial import timed
 
 # Times what the plain path itself differs between batch sizes: so much is no one's fault.
 ALLOWED = 3
@@ -99,20 +99,6 @@ class DecodeBench:
     def problem(self) -> str:
         """The decoder itself looks for room, and takes tiles if there is little."""
         return ""
-
-
-def timed(device: torch.device, call: Callable[[], object]) -> float:
-    """Seconds from an idle device to an idle device."""
-    _wait(device)
-    started = time.perf_counter()
-    call()
-    _wait(device)
-    return time.perf_counter() - started
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def _most(one: torch.Tensor, other: torch.Tensor) -> float:

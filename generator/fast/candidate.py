@@ -12,23 +12,14 @@ import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from models_cache.runtime import trial
 
-class Candidate(Protocol):
-    """``name`` is what the log and ``/about`` call it. One that is off leaves no trace.
 
-    Turning off what is off does nothing.
-    """
-
-    @property
-    def name(self) -> str: ...
+class Candidate(trial.Candidate, Protocol):
+    """``name`` is what the log and ``/about`` call it. One that is off leaves no trace."""
 
     def is_prepared(self) -> bool:
         """Whether it can be tried now; False while work for it goes on elsewhere."""
-
-    def turn_on(self) -> None:
-        """Raises what torch raises if this device or build cannot do it."""
-
-    def turn_off(self) -> None: ...
 
     def forget(self) -> None:
         """Drops what knows where the weights lie: they may move while it is off."""

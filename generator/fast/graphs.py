@@ -8,13 +8,12 @@ import torch
 from torch import nn
 
 from generator.fast.candidate import Forward
+from models_cache.runtime.cuda_graph import Capture, capture_on_cuda
 
 MOST_GRAPHS = 8  # numbers of rows at one or two sizes
-WARM_UPS = 3  # what allocates or chooses kernels at its first runs must not do so in a capture
 
 Leaves = list[Any]
 Replay = Callable[[Leaves], Any]
-Capture = Callable[[Callable[[], Any]], tuple[Callable[[], None], Any]]
 
 
 class Graphs(Forward):
@@ -74,21 +73,6 @@ class Graphs(Forward):
             return torch.utils._pytree.tree_map(_copy, result)
 
         return run
-
-
-def capture_on_cuda(call: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
-    """What replays ``call`` on the current device, and the result that it then fills."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_UPS):
-            call()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    # The captioner's thread may allocate meanwhile, which the strictest mode forbids.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        result = call()
-    return graph.replay, result
 
 
 def _kind(leaf: Any) -> Any:

@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from generator.trial import Verdict
+from models_cache.runtime.trial import Verdict
 
 NOWHERE = Path(os.devnull)
 ENDED = "an earlier start ended while it was tried"

@@ -10,8 +10,8 @@ import torch
 
 from generator.fast.candidate import Candidate, Forward
 from generator.fast.history import History
-from generator.trial import Bench, Verdict, first_line, try_candidate
 from models_cache.runtime.device import free
+from models_cache.runtime.trial import Bench, Verdict, first_line, try_candidate
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ The bounds are below the models' figures by what a sample so small may miss, and
 broken pipeline reaches.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +47,8 @@ GUIDED_BOUND = 0.81
 def _all_cores() -> Iterator[None]:
     """These models are worth more than the one thread that the tiny ones leave."""
     before = torch.get_num_threads()
-    torch.set_num_threads(usable_cores())
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    torch.set_num_threads(max(1, usable_cores() // processes))
     yield
     torch.set_num_threads(before)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from generator.trial import Verdict
+from models_cache.runtime.trial import Verdict
 from scripts.gpu_reports import fast_path
 from scripts.gpu_reports.finding import Finding
 from scripts.gpu_reports.subject import NO_CUDA, Subject

@@ -55,6 +55,11 @@ def test_about_says_what_made_the_painter_faster_and_what_did_not(told, by_hand)
     assert "<li>UNet compiled: not adopted, it fails here (no &lt;compiler&gt;)</li>" in page
 
 
+def test_about_says_the_same_of_the_captioner(told, by_hand):
+    by_hand.captioner.model.verdicts = ("captions in caches of fixed size: adopted, 0.80",)
+    assert "<li>captions in caches of fixed size: adopted, 0.80</li>" in told.get("/about").text
+
+
 def test_about_says_why_a_gpu_that_is_there_is_not_used(by_hand):
     services = replace(by_hand, cuda_problem="Its driver is too old.")
     assert (

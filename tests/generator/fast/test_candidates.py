@@ -18,8 +18,8 @@ from generator.fast.trials import fast_path, trials
 from generator.request import GenerationRequest
 from generator.sample import Sample
 from generator.sdxl import SDXL
-from generator.trial import try_candidate
 from models_cache.runtime.gpu_fit import Placement
+from models_cache.runtime.trial import try_candidate
 
 pytestmark = pytest.mark.tiny
 

@@ -2,17 +2,30 @@
 
 import logging
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from generator.fast.candidate import Candidate
+import torch
 
 log = logging.getLogger(__name__)
 
 PAIRS = 7
 FASTER = 0.95  # of the plain time, over all sizes
 NO_SLOWER = 1.02  # of the plain time, at each size
+
+
+class Candidate(Protocol):
+    """What may be faster. Turning off what is off does nothing."""
+
+    @property
+    def name(self) -> str: ...
+
+    def turn_on(self) -> None:
+        """Raises what torch raises if this device or build cannot do it."""
+
+    def turn_off(self) -> None: ...
 
 
 class Bench(Protocol):
@@ -98,3 +111,17 @@ def _pair(candidate: Candidate, bench: Bench, size: int) -> tuple[float, float]:
     finally:
         candidate.turn_on()
     return fast, plain
+
+
+def timed(device: torch.device, call: Callable[[], object]) -> float:
+    """Seconds from an idle device to an idle device."""
+    _wait(device)
+    started = time.perf_counter()
+    call()
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from generator.trial import FASTER, NO_SLOWER, PAIRS, try_candidate
+from models_cache.runtime.trial import FASTER, NO_SLOWER, PAIRS, try_candidate
 
 
 @dataclass

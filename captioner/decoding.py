@@ -1,0 +1,177 @@
+"""A caption's tokens, one by one: transformers' ``generate``, and the same in caches of fixed size.
+
+``generate`` lets its caches grow, chooses in Python among all that it can do, and asks after each
+token whether all have ended: a small decoder spends most of its time on that. With tensors that
+stay where they are, a token is a few dozen kernels, and on CUDA one graph.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from transformers import BlipTextLMHeadModel
+from transformers.cache_utils import EncoderDecoderCache, StaticCache
+
+from models_cache.runtime.cuda_graph import Capture
+
+TOKENS_BETWEEN_LOOKS = 4  # on CUDA, where to look means to wait
+ROOM = 64  # caches have a multiple of so many places: few lengths, and so few graphs
+# What a generation config may say of a decoder that just takes the likeliest token.
+PLAIN = {
+    "_from_model_config",
+    "bos_token_id",
+    "eos_token_id",
+    "max_length",
+    "output_attentions",
+    "output_hidden_states",
+    "pad_token_id",
+    "transformers_version",
+    "use_cache",
+}
+
+Step = Callable[[], object]
+
+
+def generate(
+    decoder: BlipTextLMHeadModel,
+    image_embeds: torch.Tensor,
+    input_ids: torch.Tensor,
+    max_new_tokens: int,
+    num_beams: int = 1,
+) -> torch.Tensor:
+    """``input_ids`` and what follows, padded: what BLIP's own ``generate`` gives for the images."""
+    config, size, device = decoder.config, image_embeds.shape[:2], image_embeds.device
+    tokens: torch.Tensor = decoder.generate(
+        input_ids=input_ids,
+        eos_token_id=config.sep_token_id,
+        pad_token_id=config.pad_token_id,
+        encoder_hidden_states=image_embeds,
+        encoder_attention_mask=torch.ones(size, dtype=torch.long, device=device),
+        max_new_tokens=max_new_tokens,
+        num_beams=num_beams,
+        do_sample=False,
+    )
+    return tokens
+
+
+@dataclass
+class Run:
+    """One batch. The tensors of each stay where they are while they change."""
+
+    cache: EncoderDecoderCache
+    tokens: torch.Tensor  # (rows, places of the cache and one more), padded
+    position: torch.Tensor  # of the last token, (1,)
+    has_ended: torch.Tensor  # (rows,)
+    image_embeds: torch.Tensor
+
+
+class StaticDecoder:
+    """Greedy: the same tokens as ``generate`` with one beam. For the thread that owns the model.
+
+    With ``capture``, one picture's tokens are a graph each, which keeps its caches; the caches of
+    more live as long as their batch.
+    """
+
+    def __init__(self, decoder: BlipTextLMHeadModel, capture: Capture | None = None) -> None:
+        self.decoder = decoder
+        self.most_tokens: int = decoder.config.max_position_embeddings
+        self._capture = capture
+        self._graphs: dict[tuple[int, ...], tuple[Run, Step]] = {}
+
+    def takes(self, input_ids: torch.Tensor, max_new_tokens: int) -> bool:
+        """Whether it decodes as ``generate`` would: greedily, and within the model's positions."""
+        is_plain = set(self.decoder.generation_config.to_diff_dict()) <= PLAIN
+        return is_plain and input_ids.shape[1] + max_new_tokens <= self.most_tokens
+
+    def generate(
+        self, image_embeds: torch.Tensor, input_ids: torch.Tensor, max_new_tokens: int
+    ) -> torch.Tensor:
+        """``input_ids`` and what follows, padded."""
+        length = input_ids.shape[1]
+        places = min(-(-(length + max_new_tokens) // ROOM) * ROOM, self.most_tokens)
+        run, step = self._begin(image_embeds, input_ids, places)
+        for count in range(1, max_new_tokens):
+            if count % self._tokens_between_looks == 0 and run.has_ended.all():
+                return run.tokens[:, : length + count]
+            step()
+        return run.tokens[:, : length + max_new_tokens]
+
+    @property
+    def _tokens_between_looks(self) -> int:
+        return TOKENS_BETWEEN_LOOKS if self.decoder.device.type == "cuda" else 1
+
+    def _begin(
+        self, image_embeds: torch.Tensor, input_ids: torch.Tensor, places: int
+    ) -> tuple[Run, Step]:
+        """A run that has read the prefix and found the first token, and what finds the next."""
+        if self._capture is None or len(input_ids) > 1:
+            run = self._run(image_embeds, places)
+            self._read(run, image_embeds, input_ids)
+            return run, lambda: self._next(run)
+        key = places, *image_embeds.shape
+        if key not in self._graphs:
+            run = self._run(image_embeds, places)
+            self._graphs[key] = run, self._record(self._capture, run, input_ids)
+        run, replay = self._graphs[key]
+        self._read(run, image_embeds, input_ids)
+        return run, replay
+
+    def _record(self, capture: Capture, run: Run, input_ids: torch.Tensor) -> Step:
+        """After a short beginning, as a few tokens are found meanwhile."""
+        self._read(run, run.image_embeds, input_ids[:, :1])
+        replay, _ = capture(lambda: self._next(run))
+        return replay
+
+    def _run(self, image_embeds: torch.Tensor, places: int) -> Run:
+        rows, device, config = len(image_embeds), image_embeds.device, self.decoder.config
+        caches = [
+            StaticCache(config, max_cache_len=length) for length in (places, image_embeds.shape[1])
+        ]
+        return Run(
+            EncoderDecoderCache(*caches),
+            torch.full((rows, places + 1), config.pad_token_id, device=device),
+            torch.zeros(1, dtype=torch.long, device=device),
+            torch.zeros(rows, dtype=torch.bool, device=device),
+            image_embeds,
+        )
+
+    def _read(self, run: Run, image_embeds: torch.Tensor, input_ids: torch.Tensor) -> None:
+        """The prefix, into whatever the run held before."""
+        run.cache.reset()
+        run.tokens.fill_(self.decoder.config.pad_token_id)
+        run.has_ended.fill_(False)
+        length = input_ids.shape[1]
+        run.tokens[:, :length] = input_ids
+        positions = torch.arange(length, device=input_ids.device)
+        run.position.fill_(length - 1)
+        self._find(run, input_ids, positions, image_embeds)
+
+    def _next(self, run: Run) -> None:
+        last = run.tokens.index_select(1, run.position)
+        self._find(run, last, run.position, run.image_embeds)
+
+    def _find(
+        self, run: Run, tokens: torch.Tensor, positions: torch.Tensor, image_embeds: torch.Tensor
+    ) -> None:
+        """Finds the token that follows these, of which each sees itself and those before it."""
+        bert, config = self.decoder.bert, self.decoder.config
+        states = bert.embeddings(input_ids=tokens, position_ids=positions[None])
+        states = bert.encoder(
+            states,
+            attention_mask=_mask(positions, run.tokens.shape[1] - 1, states.dtype),
+            encoder_hidden_states=image_embeds,  # read once: later they stand in the cache
+            past_key_values=run.cache,
+            use_cache=True,
+        ).last_hidden_state
+        found = self.decoder.cls(states[:, -1]).argmax(-1)
+        found = found.masked_fill(run.has_ended, config.pad_token_id)
+        run.has_ended |= found == config.sep_token_id
+        run.position += 1
+        run.tokens.index_copy_(1, run.position, found[:, None])
+
+
+def _mask(positions: torch.Tensor, places: int, dtype: torch.dtype) -> torch.Tensor:
+    """What is added to the scores of the cache's places, for a token at each of the positions."""
+    is_later = torch.arange(places, device=positions.device) > positions[:, None]
+    mask = torch.zeros(is_later.shape, dtype=dtype, device=positions.device)
+    return mask.masked_fill_(is_later, torch.finfo(dtype).min)[None, None]

@@ -1,0 +1,73 @@
+"""A candidate to make captions faster, and what the judge compares: the same words, and sooner."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from transformers import BlipTextLMHeadModel
+
+from captioner.decoding import StaticDecoder
+from models_cache.runtime.cuda_graph import Capture
+from models_cache.runtime.trial import timed
+
+TOKENS = 8  # of a caption in a trial
+PICTURES = 2
+# A decoder that takes longer for these, as a large one on a CPU, has no time to win but its own.
+MOST_SECONDS = 0.5
+
+
+class Captioner(Protocol):
+    """The parts of ``captioner.blip.Blip`` that a trial needs."""
+
+    static_decoder: StaticDecoder | None
+
+    def decode(
+        self, image_embeds: torch.Tensor, input_ids: torch.Tensor, max_new_tokens: int
+    ) -> torch.Tensor: ...
+
+
+class Static:
+    """Captions decoded in caches of fixed size, by one graph a token where ``capture`` is given."""
+
+    name = "captions in caches of fixed size"
+
+    def __init__(
+        self, captioner: Captioner, decoder: BlipTextLMHeadModel, capture: Capture | None
+    ) -> None:
+        self.captioner = captioner
+        self._made = StaticDecoder(decoder, capture)
+
+    def turn_on(self) -> None:
+        self.captioner.static_decoder = self._made
+
+    def turn_off(self) -> None:
+        self.captioner.static_decoder = None
+
+
+class CaptionBench:
+    """The decoder's words for what the vision model saw, ``image_embeds`` of several pictures."""
+
+    def __init__(self, captioner: Captioner, image_embeds: torch.Tensor, bos_token_id: int) -> None:
+        self.captioner = captioner
+        self.image_embeds = image_embeds
+        self.sizes = sorted({1, len(image_embeds)})
+        size = len(image_embeds), 1
+        self.input_ids = torch.full(size, bos_token_id, device=image_embeds.device)
+
+    def outputs(self) -> Sequence[torch.Tensor]:
+        return [self._decode(size) for size in self.sizes]
+
+    def difference(self, expected: Sequence[torch.Tensor], got: Sequence[torch.Tensor]) -> str:
+        is_same = all(map(torch.equal, expected, got))
+        return "" if is_same else "it gives other words"
+
+    def seconds(self, size: int) -> float:
+        return timed(self.image_embeds.device, lambda: self._decode(size))
+
+    def problem(self) -> str:
+        if self.seconds(1) > MOST_SECONDS:
+            return "as the time goes to the model itself"
+        return ""
+
+    def _decode(self, size: int) -> torch.Tensor:
+        return self.captioner.decode(self.image_embeds[:size], self.input_ids[:size], TOKENS)

@@ -1,0 +1,135 @@
+"""The captioner tries what may be faster while it warms up, and goes back if that fails later."""
+
+from threading import Lock
+
+import pytest
+import torch
+from PIL import Image
+from tiny import tiny_blip
+
+from captioner import decoding, faster
+from captioner.blip import Blip
+from captioner.request import CaptionRequest
+from models_cache.flags import FastPath
+from models_cache.runtime.device import OutOfMemory
+from models_cache.runtime.gpu_fit import Placement
+
+pytestmark = pytest.mark.tiny
+
+REQUESTS = [CaptionRequest(Image.new("RGB", (40, 32), colour)) for colour in ("red", "blue")]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory):
+    return tiny_blip(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def words(parts):
+    """What transformers' own way says."""
+    return Blip(*parts, "tiny").caption_batch(REQUESTS)
+
+
+@pytest.fixture
+def quick(parts):
+    return Blip(*parts, "tiny", fast=FastPath.AUTO)
+
+
+@pytest.fixture
+def times(monkeypatch):
+    """The seconds of what is on and of what is plain, in place of a clock's."""
+    times = {True: 0.2, False: 0.4}
+
+    def seconds(bench, size):
+        return times[bench.captioner.static_decoder is not None]
+
+    monkeypatch.setattr(faster.CaptionBench, "seconds", seconds)
+    return times
+
+
+def test_what_is_faster_with_the_same_words_is_adopted_and_told(quick, times, words, capsys):
+    quick.warm_up()
+    assert quick.static_decoder is not None
+    said = "captions in caches of fixed size: adopted, 0.50 of the time for 1"
+    assert f"Fast path: {said}" in capsys.readouterr().err
+    assert str(quick.verdicts[0]).startswith(said)
+    assert quick.caption_batch(REQUESTS) == words
+
+
+def test_what_is_not_faster_is_not_adopted(quick, times, words):
+    times[True] = 0.97 * times[False]
+    quick.warm_up()
+    assert quick.static_decoder is None
+    assert "not adopted, 0.97 of the time" in str(quick.verdicts[0])
+    assert quick.caption_batch(REQUESTS) == words
+
+
+def test_a_decoder_that_takes_all_the_time_itself_is_not_tried(quick, times):
+    times[False] = 2 * faster.MOST_SECONDS
+    quick.warm_up()
+    assert quick.static_decoder is None
+    assert str(quick.verdicts[0]).endswith("not adopted, as the time goes to the model itself")
+
+
+def test_what_gives_other_words_is_not_adopted(quick, times, monkeypatch):
+    monkeypatch.setattr(
+        decoding, "_mask", lambda positions, places, dtype: torch.zeros(1, places, dtype=dtype)
+    )
+    quick.warm_up()
+    assert quick.static_decoder is None
+    assert str(quick.verdicts[0]).endswith("not adopted, it gives other words")
+
+
+def test_what_fails_here_is_not_adopted(quick, times, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(decoding.StaticDecoder, "generate", fail)
+    quick.warm_up()
+    assert quick.static_decoder is None
+    assert "it fails here (no such kernel)" in str(quick.verdicts[0])
+
+
+def test_it_is_not_tried_unless_it_is_to_be(parts, capsys):
+    plain = Blip(*parts, "tiny")
+    plain.warm_up()
+    assert plain.verdicts == ()
+    assert "Fast path" not in capsys.readouterr().err
+
+
+def test_what_fails_later_gives_way_for_good_and_nobody_notices(quick, times, words, monkeypatch):
+    quick.warm_up()
+
+    def fail(*_):
+        raise RuntimeError("no such kernel any more")
+
+    monkeypatch.setattr(decoding.StaticDecoder, "generate", fail)
+    assert quick.caption_batch(REQUESTS) == words
+    assert quick.static_decoder is None
+
+
+def test_want_of_memory_is_nobodys_fault(quick, times, monkeypatch):
+    quick.warm_up()
+
+    def run_out(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(decoding.StaticDecoder, "generate", run_out)
+    with pytest.raises(OutOfMemory):
+        quick.caption_batch(REQUESTS)
+    assert quick.static_decoder is not None
+
+
+def test_several_beams_are_transformers_own(quick, times, monkeypatch):
+    quick.warm_up()
+    monkeypatch.setattr(decoding.StaticDecoder, "generate", None)
+    [said] = quick.caption_batch([CaptionRequest(REQUESTS[0].image, num_beams=3)])
+    assert said
+    assert quick.static_decoder is not None
+
+
+def test_there_are_graphs_on_cuda_where_weights_stay(parts):
+    card, lock = torch.device("cuda"), Lock()
+    assert Blip(*parts, "tiny", Placement(card)).has_graphs
+    assert not Blip(*parts, "tiny", Placement(card, device_lock=lock)).has_graphs
+    assert not Blip(*parts, "tiny", Placement(torch.device("cpu"))).has_graphs
