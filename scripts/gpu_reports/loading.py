@@ -3,12 +3,14 @@
 from captioner.blip import Blip
 from generator.sdxl import SDXL
 from models_cache.catalog import Family
+from models_cache.flags import FastPath
 from scripts.benchmarks.loaded import Loaded
 from scripts.gpu_reports.subject import Subject
 
 
 def load_captioner(subject: Subject) -> Blip:
-    return Blip.load(subject.checkpoints[Family.BLIP], subject.placement)
+    """Its warm-up tries what may be faster, as the server's does."""
+    return Blip.load(subject.checkpoints[Family.BLIP], subject.placement, FastPath.AUTO)
 
 
 def load_generator(subject: Subject) -> SDXL:

@@ -9,6 +9,7 @@ from checkpoints import local
 from PIL import Image
 
 from captioner.blip import Blip
+from captioner.decoding import StaticDecoder
 from captioner.request import CaptionRequest
 from generator.sdxl import SDXL
 from models_cache.catalog import Family
@@ -19,6 +20,7 @@ from simulated_card.card import Card
 from simulated_card.measuring import measured
 from simulated_card.values import requests
 
+TOKENS = 12  # of a caption
 PICTURE = Image.new("RGB", (640, 480))
 ROOM = 2 * 10**9  # bytes: a whole image does not decode in it
 
@@ -64,7 +66,10 @@ def visit(card: Card, folder: Path, configuration: Configuration) -> dict[str, A
     card.capacity = capacity
     captions = [CaptionRequest(PICTURE)] * 8
     measured(card, seen, "captions", lambda: blip.caption_batch(captions))
-    blip.caption_batch([CaptionRequest(PICTURE, prefix="a red")])
+    one = [CaptionRequest(PICTURE, prefix="a red", max_new_tokens=TOKENS)]
+    measured(card, seen, "caption", lambda: blip.caption_batch(one))
+    blip.static_decoder = StaticDecoder(blip.model.text_decoder)
+    measured(card, seen, "caption in fixed caches", lambda: blip.caption_batch(one))
     return seen
 
 

@@ -50,6 +50,12 @@ def test_one_forward_launches_as_much_for_three_images_as_for_one(full):
     assert full["denoise"]["launches"] - full["one"]["launches"] < 50
 
 
+def test_a_caption_in_fixed_caches_waits_less_and_launches_less(full):
+    plain, static = full["caption"], full["caption in fixed caches"]
+    assert sum(static["waits"].values()) < sum(plain["waits"].values()) / 2
+    assert static["launches"] < plain["launches"]
+
+
 def test_as_many_rows_are_warmed_up_as_will_share_a_forward(full):
     assert full["warm"] == [2, 4, 6, 8]
 
@@ -97,7 +103,7 @@ def test_a_decode_that_found_no_room_was_made_again_in_less(seen):
 
 
 def test_what_is_painted_there_is_what_was_asked_for(seen):
-    assert seen["values"]["said"] == "a red house by the sea"
+    assert seen["values"]["said"] == 2 * ["a red house by the sea"]
 
 
 def test_a_planted_wait_is_seen(seen):

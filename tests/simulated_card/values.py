@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from captioner.blip import Blip
+from captioner.decoding import StaticDecoder
 from captioner.request import CaptionRequest
 from generator.engine import Engine
 from generator.job import Succeeded
@@ -28,7 +29,10 @@ def see(card: Card, folder: Path) -> dict[str, Any]:
     checkpoints = [Store().locate(known) for known in (DEMO_CAPTIONER, DEMO_GENERATOR)]
     placement = Placement(torch.device("cuda"))
     blip, sdxl = Blip.load(checkpoints[0], placement), SDXL.load(checkpoints[1], placement)
-    said = blip.caption_batch([CaptionRequest(paint(sdxl, PROMPT))])[0]
+    pictures = [CaptionRequest(paint(sdxl, PROMPT))]
+    said = blip.caption_batch(pictures)
+    blip.static_decoder = StaticDecoder(blip.model.text_decoder)
+    said += blip.caption_batch(pictures)
     tiny = tiny_sdxl(folder / "tiny")
     return {"said": said, "planted": {fault: planted(card, tiny, fault) for fault in FAULTS}}
 
