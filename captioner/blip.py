@@ -94,9 +94,7 @@ class Blip:
         """
         self.caption_batch([CaptionRequest(Image.new("RGB", (64, 64)), max_new_tokens=2)])
         if self.fast is FastPath.AUTO:
-            verdict = on_short_lived_thread(self.device, self._try_static)
-            self.verdicts = (verdict,)
-            print(f"Fast path: {verdict}.", file=sys.stderr)
+            on_short_lived_thread(self.device, self._try_faster)
 
     def batch_key(self, request: CaptionRequest) -> Hashable:
         """Keeps prefixes of different length apart: padding on either side is not exact."""
@@ -162,17 +160,26 @@ class Blip:
             return static.generate(image_embeds, input_ids, max_new_tokens)
         return generate(self.model.text_decoder, image_embeds, input_ids, max_new_tokens)
 
+    def _try_faster(self) -> None:
+        try:
+            verdict = self._try_static()
+        except Exception:  # such as a want of room, which plain captions may not have
+            log.warning("the fast path of the captioner cannot be tried", exc_info=True)
+            self.static_decoder = None
+        else:
+            self.verdicts = (verdict,)
+            print(f"Fast path: {verdict}.", file=sys.stderr)
+
     @on_device
     @torch.inference_mode()
     def _try_static(self) -> Verdict:
-        decoder, config = self.model.text_decoder, self.model.config
-        candidate = Static(self, decoder, capture_on_cuda if self.has_graphs else None)
-        side = config.vision_config.image_size
+        decoder, side = self.model.text_decoder, self.model.config.vision_config.image_size
         noise = torch.randn(PICTURES, 3, side, side, generator=torch.Generator().manual_seed(0))
         with self._weights:
             seen = self.model.vision_model(noise.to(self.device, self.model.dtype))
-            bench = CaptionBench(self, seen.last_hidden_state, config.text_config.bos_token_id)
-            return try_candidate(candidate, bench)
+            embeds, capture = seen.last_hidden_state, capture_on_cuda if self.has_graphs else None
+            candidate = Static(self, decoder, capture, embeds)
+            return try_candidate(candidate, CaptionBench(self, embeds, decoder.config))
 
     def _are_familiar(self, image_embeds: torch.Tensor) -> Sequence[bool | None]:
         """The published models cannot tell."""

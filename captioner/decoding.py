@@ -7,6 +7,7 @@ stay where they are, a token is a few dozen kernels, and on CUDA one graph.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from transformers import BlipTextLMHeadModel
@@ -15,7 +16,8 @@ from transformers.cache_utils import EncoderDecoderCache, StaticCache
 from models_cache.runtime.cuda_graph import Capture
 
 TOKENS_BETWEEN_LOOKS = 4  # on CUDA, where to look means to wait
-ROOM = 64  # caches have a multiple of so many places: few lengths, and so few graphs
+ROOM = 64  # caches have a multiple of so many places
+CAPTURED = (64, 128)  # places: prefix and words of nearly all captions
 # What a generation config may say of a decoder that just takes the likeliest token.
 PLAIN = {
     "_from_model_config",
@@ -68,20 +70,35 @@ class Run:
 class StaticDecoder:
     """Greedy: the same tokens as ``generate`` with one beam. For the thread that owns the model.
 
-    With ``capture``, one picture's tokens are a graph each, which keeps its caches; the caches of
-    more live as long as their batch.
+    Once ``record`` was called, one picture's tokens are a graph each, which keeps its caches;
+    other caches live as long as their batch.
     """
 
-    def __init__(self, decoder: BlipTextLMHeadModel, capture: Capture | None = None) -> None:
+    def __init__(self, decoder: BlipTextLMHeadModel) -> None:
         self.decoder = decoder
         self.most_tokens: int = decoder.config.max_position_embeddings
-        self._capture = capture
         self._graphs: dict[tuple[int, ...], tuple[Run, Step]] = {}
 
+    def record(self, capture: Capture, image_embeds: torch.Tensor) -> None:
+        """Makes the graphs for a picture as this one, before anything is asked for."""
+        begin = torch.full((1, 1), self.decoder.config.bos_token_id, device=image_embeds.device)
+        for places in CAPTURED:
+            if places <= self.most_tokens:
+                run = self._run(image_embeds, places)
+                self._read(run, image_embeds, begin)
+                replay, _ = capture(partial(self._next, run))  # it finds a few tokens meanwhile
+                self._graphs[places, *image_embeds.shape] = run, replay
+
     def takes(self, input_ids: torch.Tensor, max_new_tokens: int) -> bool:
-        """Whether it decodes as ``generate`` would: greedily, and within the model's positions."""
+        """Whether it decodes as ``generate`` would: greedily, and within the model's positions.
+
+        ``generate`` takes what pads for nothing, wherever it stands.
+        """
         is_plain = set(self.decoder.generation_config.to_diff_dict()) <= PLAIN
-        return is_plain and input_ids.shape[1] + max_new_tokens <= self.most_tokens
+        has_room = input_ids.shape[1] + max_new_tokens <= self.most_tokens
+        has_prefix = input_ids.shape[1] > 1  # to look into it is to wait for the device
+        pads = has_prefix and bool((input_ids == self.decoder.config.pad_token_id).any())
+        return is_plain and has_room and not pads
 
     def generate(
         self, image_embeds: torch.Tensor, input_ids: torch.Tensor, max_new_tokens: int
@@ -104,23 +121,11 @@ class StaticDecoder:
         self, image_embeds: torch.Tensor, input_ids: torch.Tensor, places: int
     ) -> tuple[Run, Step]:
         """A run that has read the prefix and found the first token, and what finds the next."""
-        if self._capture is None or len(input_ids) > 1:
+        if (kept := self._graphs.get((places, *image_embeds.shape))) is None:
             run = self._run(image_embeds, places)
-            self._read(run, image_embeds, input_ids)
-            return run, lambda: self._next(run)
-        key = places, *image_embeds.shape
-        if key not in self._graphs:
-            run = self._run(image_embeds, places)
-            self._graphs[key] = run, self._record(self._capture, run, input_ids)
-        run, replay = self._graphs[key]
-        self._read(run, image_embeds, input_ids)
-        return run, replay
-
-    def _record(self, capture: Capture, run: Run, input_ids: torch.Tensor) -> Step:
-        """After a short beginning, as a few tokens are found meanwhile."""
-        self._read(run, run.image_embeds, input_ids[:, :1])
-        replay, _ = capture(lambda: self._next(run))
-        return replay
+            kept = run, partial(self._next, run)
+        self._read(kept[0], image_embeds, input_ids)
+        return kept
 
     def _run(self, image_embeds: torch.Tensor, places: int) -> Run:
         rows, device, config = len(image_embeds), image_embeds.device, self.decoder.config

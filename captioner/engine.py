@@ -34,7 +34,8 @@ class Model(Protocol):
     def caption_batch(self, requests: Sequence[CaptionRequest]) -> list[Caption]: ...
 
 
-Waiting = tuple[CaptionRequest, "Future[Caption]", str]  # whose it is
+# With whose it is, and whether a thread waits for it.
+Waiting = tuple[CaptionRequest, "Future[Caption]", str, bool]
 
 
 class Engine(ModelThread[Model]):
@@ -53,7 +54,7 @@ class Engine(ModelThread[Model]):
     @property
     def waiting(self) -> int:
         """How many requests no batch has taken yet."""
-        return sum(not future.cancelled() for _, future, _ in list(self._waiting))
+        return sum(not future.cancelled() for _, future, _, _ in list(self._waiting))
 
     @property
     def verdicts(self) -> Sequence[object]:
@@ -76,16 +77,16 @@ class Engine(ModelThread[Model]):
             self._waiting = deque(item for item in self._waiting if not item[1].cancelled())
             if is_awaited:
                 self._check_room(client)
-            self._waiting.append((request, future, client))
+            self._waiting.append((request, future, client, is_awaited))
             self._changed.notify_all()
         return future
 
     def _check_room(self, client: str) -> None:
         """Under the lock. Raises TooManyCaptions."""
-        own = sum(each == client for _, _, each in self._waiting)
-        if own >= MOST_AWAITED_OF_ONE:
+        awaited = [whose for _, _, whose, is_awaited in self._waiting if is_awaited]
+        if awaited.count(client) >= MOST_AWAITED_OF_ONE:
             raise TooManyCaptions(own=True)
-        if len(self._waiting) >= MOST_AWAITED:
+        if len(awaited) >= MOST_AWAITED:
             raise TooManyCaptions(own=False)
 
     def step(self) -> None:
@@ -97,7 +98,7 @@ class Engine(ModelThread[Model]):
                 self._caption(batch)
         finally:
             # Some are left only if the thread dies of a BaseException that is no Exception.
-            self._fail(future for _, future, _ in batch if not future.done())
+            self._fail(future for _, future, _, _ in batch if not future.done())
 
     def _has_work(self) -> bool:
         return bool(self._waiting)
@@ -113,8 +114,8 @@ class Engine(ModelThread[Model]):
         with self._changed:
             taken = {id(item) for item in batch}
             self._waiting = deque(item for item in self._waiting if id(item) not in taken)
-            self._turns.took([client for _, _, client in batch])
-            self._turns.keep({client for _, _, client in self._waiting})
+            self._turns.took([client for _, _, client, _ in batch])
+            self._turns.keep({client for _, _, client, _ in self._waiting})
         return batch
 
     def _batch_key(self, item: Waiting) -> Hashable:
@@ -127,7 +128,7 @@ class Engine(ModelThread[Model]):
     def _caption(self, batch: list[Waiting]) -> None:
         try:
             with self.tally.timing("caption"):
-                captions = self.model.caption_batch([request for request, _, _ in batch])
+                captions = self.model.caption_batch([request for request, _, _, _ in batch])
         except Exception as error:  # a model may raise anything, and its thread must outlive it
             log.warning("a batch of %d captions failed", len(batch), exc_info=True)
             if len(batch) == 1:
@@ -141,12 +142,12 @@ class Engine(ModelThread[Model]):
                 self._caption([item])
             return
         self.tally.made(len(captions))
-        for (_, future, _), caption in zip(batch, captions, strict=True):
+        for (_, future, _, _), caption in zip(batch, captions, strict=True):
             future.set_result(caption)
 
     def _fail_all(self) -> None:
         with self._changed:
-            left = [future for _, future, _ in self._waiting]
+            left = [future for _, future, _, _ in self._waiting]
             self._waiting.clear()
         self._fail(future for future in left if future.set_running_or_notify_cancel())
 

@@ -75,6 +75,7 @@ def error_response(error: Exception) -> Response:
 def with_status(response: Response, error: Exception) -> Response:
     """The response with the error's status and headers, and with Retry-After if it is known."""
     response.status_code = status(error)
+    response.headers["Cache-Control"] = "no-store"  # another try may go well
     if isinstance(error, HTTPException):  # such as Allow; the body is ours
         response.headers.extend(h for h in error.get_headers() if h[0] != "Content-Type")
     if isinstance(error, QueueFull):

@@ -1,11 +1,14 @@
 """CUDA graphs: calls of a GPU that were made once, and are then all made by one."""
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 import torch
 
 WARM_UPS = 3  # what allocates or chooses kernels at its first runs must not do so in a capture
+
+CAPTURING = Lock()  # PyTorch allows one capture in a process
 
 # Given a call without arguments: what replays it, and the result that is then filled.
 Capture = Callable[[Callable[[], Any]], tuple[Callable[[], None], Any]]
@@ -13,14 +16,15 @@ Capture = Callable[[Callable[[], Any]], tuple[Callable[[], None], Any]]
 
 def capture_on_cuda(call: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
     """What replays ``call`` on the current device, and the result that it then fills."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
+    own, graph = torch.cuda.current_stream(), torch.cuda.CUDAGraph()
+    stream = torch.cuda.Stream(priority=own.priority)  # what is replayed keeps it
+    stream.wait_stream(own)
+    # The stream is left again also where a capture that fails would stay on it.
+    with CAPTURING, torch.cuda.stream(stream):
         for _ in range(WARM_UPS):
             call()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    # The other model's thread may allocate meanwhile, which the strictest mode forbids.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        result = call()
+        # The other model's thread may allocate meanwhile, which the strictest mode forbids.
+        with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+            result = call()
+    own.wait_stream(stream)
     return graph.replay, result

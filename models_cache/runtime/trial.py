@@ -124,4 +124,5 @@ def timed(device: torch.device, call: Callable[[], object]) -> float:
 
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
-        torch.cuda.synchronize(device)
+        # The other model's work on the device is no part of this, and may be captured meanwhile.
+        torch.cuda.current_stream(device).synchronize()

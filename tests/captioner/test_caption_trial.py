@@ -90,6 +90,39 @@ def test_what_fails_here_is_not_adopted(quick, times, monkeypatch):
     assert "it fails here (no such kernel)" in str(quick.verdicts[0])
 
 
+def test_captions_that_end_early_are_the_same_words_whoever_notices_first(
+    quick, times, monkeypatch
+):
+    """As on CUDA, where the host looks now and then."""
+    quick.warm_up()
+    assert quick.static_decoder is not None
+    config, steps = quick.model.text_decoder.config, 4
+    embeds = quick.model.vision_model(noise_of(quick)).last_hidden_state
+    bench = faster.CaptionBench(quick, embeds, config)
+    monkeypatch.setattr(decoding.StaticDecoder, "_tokens_between_looks", steps)
+    first = bench.outputs()[0][0, 2].item()
+    monkeypatch.setattr(config, "sep_token_id", first)
+    static = bench.outputs()
+    quick.static_decoder = None
+    assert bench.difference(bench.outputs(), static) == ""
+
+
+def noise_of(quick):
+    side = quick.model.config.vision_config.image_size
+    return torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(3))
+
+
+def test_a_trial_that_cannot_begin_keeps_nobody_from_starting(quick, monkeypatch, words, caplog):
+    def run_out(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(faster.CaptionBench, "seconds", run_out)
+    quick.warm_up()
+    assert quick.verdicts == ()
+    assert "cannot be tried" in caplog.text
+    assert quick.caption_batch(REQUESTS) == words
+
+
 def test_it_is_not_tried_unless_it_is_to_be(parts, capsys):
     plain = Blip(*parts, "tiny")
     plain.warm_up()

@@ -49,6 +49,12 @@ def test_only_so_many_threads_wait_for_captions_of_one_and_of_all(engine):
     engine.submit(picture(8), "cleo", is_awaited=True)
 
 
+def test_pages_for_which_no_thread_waits_are_no_reason_to_refuse(engine):
+    for _ in range(20):
+        engine.submit(picture(8), "anna")
+    assert engine.submit(picture(8), "anna", is_awaited=True)
+
+
 def test_pictures_that_nobody_waits_for_any_more_are_let_go(engine):
     for _ in range(50):
         engine.submit(picture(8), "anna", is_awaited=True).cancel()

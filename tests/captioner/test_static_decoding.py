@@ -6,7 +6,7 @@ from tiny import tiny_blip
 from transformers import BlipForConditionalGeneration
 
 from captioner import decoding
-from captioner.decoding import ROOM, StaticDecoder, generate
+from captioner.decoding import StaticDecoder, generate
 
 pytestmark = pytest.mark.tiny
 
@@ -50,13 +50,17 @@ def beginnings(model, rows, prefix_tokens):
 
 
 @pytest.mark.parametrize("capture", [None, Tape()], ids=["eager", "captured"])
+@pytest.mark.parametrize("tokens_between_looks", [1, 4])
 @pytest.mark.parametrize("max_new_tokens", [1, 2, 5, 40, 60])
 @pytest.mark.parametrize("prefix_tokens", [0, 3])
 @pytest.mark.parametrize("rows", [1, ROWS])
 def test_the_tokens_are_those_of_generate(
-    model, seen, capture, max_new_tokens, prefix_tokens, rows
+    model, seen, capture, tokens_between_looks, max_new_tokens, prefix_tokens, rows, monkeypatch
 ):
-    decoder = StaticDecoder(model.text_decoder, capture)
+    monkeypatch.setattr(StaticDecoder, "_tokens_between_looks", tokens_between_looks)
+    decoder = StaticDecoder(model.text_decoder)
+    if capture is not None:
+        decoder.record(capture, seen[:1])
     input_ids = beginnings(model, rows, prefix_tokens)
     assert decoder.takes(input_ids, max_new_tokens)
     expected = generate(model.text_decoder, seen[:rows], input_ids, max_new_tokens)
@@ -74,7 +78,8 @@ def test_generate_is_what_blip_itself_does(model, seen):
 
 def test_one_picture_is_captured_once_and_no_caption_is_left_for_the_next(model, seen):
     tape = Tape()
-    decoder = StaticDecoder(model.text_decoder, tape)
+    decoder = StaticDecoder(model.text_decoder)
+    decoder.record(tape, seen[:1])
     for row in [0, 1, 2, 1, 0]:
         one, input_ids = seen[row : row + 1], beginnings(model, 1, row)
         expected = generate(model.text_decoder, one, input_ids, 20)
@@ -83,15 +88,18 @@ def test_one_picture_is_captured_once_and_no_caption_is_left_for_the_next(model,
     assert tape.replays > 20
 
 
-def test_several_at_once_are_not_captured_and_longer_ones_anew(model, seen, monkeypatch):
-    monkeypatch.setattr(decoding, "ROOM", ROOM // 2)
+def test_several_at_once_and_long_ones_are_not_captured(model, seen, monkeypatch):
+    monkeypatch.setattr(decoding, "ROOM", 16)
+    monkeypatch.setattr(decoding, "CAPTURED", (16, 32, 128))
     tape = Tape()
-    decoder = StaticDecoder(model.text_decoder, tape)
-    decoder.generate(seen[:2], beginnings(model, 2, 0), 5)
-    assert tape.captures == 0
-    for length, captures in ((5, 1), (ROOM // 2 - 1, 1), (ROOM // 2, 2), (5, 2)):
-        decoder.generate(seen[:1], beginnings(model, 1, 0), length)
-        assert tape.captures == captures
+    decoder = StaticDecoder(model.text_decoder)
+    decoder.record(tape, seen[:1])
+    assert tape.captures == 2  # the model has 64 places
+    for rows, length, replays in ((1, 5, 4), (1, 20, 19), (1, 40, 0), (2, 5, 0)):
+        tape.replays = 0
+        decoder.generate(seen[:rows], beginnings(model, rows, 0), length)
+        assert tape.replays <= replays
+        assert bool(tape.replays) == bool(replays)
 
 
 def test_what_another_way_of_decoding_would_say_is_left_to_generate(model):
@@ -100,6 +108,10 @@ def test_what_another_way_of_decoding_would_say_is_left_to_generate(model):
     most = decoder.most_tokens
     assert decoder.takes(input_ids, most - 4)
     assert not decoder.takes(input_ids, most - 3)
+    input_ids[0, 2] = model.text_decoder.config.pad_token_id
+    assert not decoder.takes(input_ids, 5)
+    input_ids = beginnings(model, 1, 3)
+    assert decoder.takes(input_ids, 5)
     config = model.text_decoder.generation_config
     config.repetition_penalty = 1.5
     try:

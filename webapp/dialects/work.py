@@ -120,7 +120,7 @@ def _caption(future: "Future[Caption]") -> Caption:
         try:
             return future.result(PATIENCE_SECONDS)
         except NotYet as error:
-            if future.done():  # a model may raise this too
+            if future.done() and future.exception() is error:  # a model may raise this too
                 raise WorkFailed(CAPTION_FAILED) from error
             if has_left():
                 future.cancel()

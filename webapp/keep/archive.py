@@ -4,7 +4,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -76,7 +76,8 @@ class Archive:
         size, text = len(original.jpeg), format_record(entry, outcome)
         with ExitStack() as undo:
             for name, data in files.items():
-                undo.callback(self._folder.remove, name)
+                if not self._folder.has(name):  # else an earlier record has it
+                    undo.callback(self._folder.remove, name)
                 self._folder.write(name, data)
             self._records.save(Row(entry.job.id, original.id, size, len(png), ended, text))
             undo.pop_all()
@@ -92,7 +93,8 @@ class Archive:
             if entry := self._entry(row):
                 found.append((entry, row.tries))
             else:  # nobody could find it, nor end it
-                self.remove(row.id)
+                with suppress(OSError, sqlite3.Error):  # a full disk is no reason not to start
+                    self.remove(row.id)
         return found
 
     def count_tries(self, by: int = 1) -> None:

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import time
+from concurrent.futures import Future
 from io import BytesIO
 from zlib import crc32
 
@@ -88,6 +89,22 @@ def test_a_model_that_runs_out_of_time_of_its_own_is_a_failure(client, services,
 
     services.captioner.model.caption_batch = late
     assert ask(client, address, picture()).status_code == 500
+
+
+def test_a_caption_that_comes_just_as_patience_ends_is_not_lost(client, services, monkeypatch):
+    """The wait ends, and the caption is there before anybody looks."""
+    ends = []
+
+    class Late(Future):
+        def result(self, timeout=None):
+            if not ends:
+                ends.append(super().result())
+                raise TimeoutError
+            return super().result(timeout)
+
+    monkeypatch.setattr("captioner.engine.Future", Late)
+    assert ask(client, "/caption", picture()).json["caption"]
+    assert ends
 
 
 @every_address
