@@ -42,10 +42,17 @@ KERNELS_WITHOUT = ("microsoft", "tegra")
 
 # glibc raises its thresholds with each block that is freed, up to 32 MiB, and what lies below them
 # stays in its arenas: after sixty photos the server held 2.7 GB of nothing. At 1 MiB the blocks of
-# an image came and went by the system, and it took a fifth longer.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
-THRESHOLDS = {M_MMAP_THRESHOLD: 4 * 2**20, M_TRIM_THRESHOLD: 16 * 2**20}
-THEIRS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
+# an image came and went by the system, and it took a fifth longer. Threads share eight arenas a core
+# by default, each of which grows to the most that it ever held: the server's 260 threads needed
+# half an hour under load until all had.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of <malloc.h>
+ALLOCATOR = {M_MMAP_THRESHOLD: 4 * 2**20, M_TRIM_THRESHOLD: 16 * 2**20, M_ARENA_MAX: 2}
+THEIRS = (
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_ARENA_MAX",
+    "GLIBC_TUNABLES",
+)
 
 
 def prepare(online: bool = False) -> None:
@@ -89,5 +96,5 @@ def set_missing(environ: MutableMapping[str, str], defaults: list[Default]) -> N
 def give_back_large_blocks(libc: Any) -> None:
     """Has what is freed go back to the system, block by block; only glibc knows how."""
     if hasattr(libc, "mallopt"):
-        for parameter, size_bytes in THRESHOLDS.items():
-            libc.mallopt(parameter, size_bytes)
+        for parameter, value in ALLOCATOR.items():
+            libc.mallopt(parameter, value)
