@@ -42,8 +42,8 @@ KERNELS_WITHOUT = ("microsoft", "tegra")
 
 # glibc raises its thresholds with each block that is freed, up to 32 MiB, and what lies below them
 # stays in its arenas: after sixty photos the server held 2.7 GB of nothing. At 1 MiB the blocks of
-# an image came and went by the system, and it took a fifth longer. Threads share eight arenas a core
-# by default, each of which grows to the most that it ever held: the server's 260 threads needed
+# an image came and went by the system, and it took a fifth longer. By default threads share eight
+# arenas a core, each of which grows to the most that it ever held: the server's 260 threads needed
 # half an hour under load until all had.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of <malloc.h>
 ALLOCATOR = {M_MMAP_THRESHOLD: 4 * 2**20, M_TRIM_THRESHOLD: 16 * 2**20, M_ARENA_MAX: 2}
