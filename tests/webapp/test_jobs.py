@@ -75,7 +75,7 @@ def test_a_job_that_ends_while_it_is_read_is_told_whole():
             return super().request
 
     told = format_job(Entry(Hasty(), Original(b"", (1, 1)), an_order()))
-    assert (told["status"] == "failed") == (told["error"] is not None)
+    assert (told.status == "failed") == (told.error is not None)
 
 
 @pytest.mark.parametrize(
