@@ -13,11 +13,11 @@ from transformers.models.blip.image_processing_pil_blip import BlipImageProcesso
 
 from captioner.decoding import StaticDecoder, generate
 from captioner.familiarity import Familiarity
-from captioner.faster import PICTURES, CaptionBench, Static
+from captioner.faster import PICTURES, CaptionBench, Static, VisionBench, VisionGraph
 from captioner.request import Caption, CaptionRequest
 from models_cache.flags import FastPath
 from models_cache.local_checkpoint import LocalCheckpoint
-from models_cache.runtime.cuda_graph import capture_on_cuda
+from models_cache.runtime.cuda_graph import Recorded, capture_on_cuda
 from models_cache.runtime.device import on_device
 from models_cache.runtime.gpu_fit import Placement
 from models_cache.runtime.model_thread import on_short_lived_thread
@@ -55,6 +55,7 @@ class Blip:
         self.fast = fast
         self.verdicts: tuple[Verdict, ...] = ()
         self.static_decoder: StaticDecoder | None = None
+        self.vision_graph: Recorded | None = None
         self.device = placement.device if placement else model.device
         lock = placement.device_lock if placement else None
         # A graph knows where the weights lie.
@@ -116,13 +117,7 @@ class Blip:
                 [request.image for request in requests], return_tensors="pt"
             )
             pixel_values = images.pixel_values.to(self.device, self.model.dtype)
-            image_embeds = self.model.vision_model(pixel_values).last_hidden_state
-            tokens = self._tokens(
-                image_embeds,
-                self._input_ids(requests),
-                requests[0].max_new_tokens,
-                requests[0].num_beams,
-            )
+            image_embeds, tokens = self._found(pixel_values, requests)
             are_familiar = self._are_familiar(image_embeds)
         words = self.processor.batch_decode(tokens, skip_special_tokens=True)
         return [
@@ -130,26 +125,40 @@ class Blip:
             for each, is_familiar in zip(words, are_familiar, strict=True)
         ]
 
-    def _tokens(
-        self,
-        image_embeds: torch.Tensor,
-        input_ids: torch.Tensor,
-        max_new_tokens: int,
-        num_beams: int,
-    ) -> torch.Tensor:
-        """If what is faster fails, transformers' own way takes its place for good."""
-        if num_beams > 1:
-            return generate(
-                self.model.text_decoder, image_embeds, input_ids, max_new_tokens, num_beams
-            )
+    def _found(
+        self, pixel_values: torch.Tensor, requests: Sequence[CaptionRequest]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What is seen, and the tokens that tell it.
+
+        If what is faster fails, transformers' own way takes its place for good.
+        """
+        is_fast = self.static_decoder is not None or self.vision_graph is not None
         try:
-            return self.decode(image_embeds, input_ids, max_new_tokens)
+            return self._find(pixel_values, requests)
         except Exception as error:
-            if self.static_decoder is None or isinstance(error, torch.OutOfMemoryError):
+            if not is_fast or isinstance(error, torch.OutOfMemoryError):
                 raise
             log.warning("the fast path of the captioner failed: from now on without", exc_info=True)
-            self.static_decoder = None
-        return self.decode(image_embeds, input_ids, max_new_tokens)
+            self._go_back()
+        return self._find(pixel_values, requests)
+
+    def _find(
+        self, pixel_values: torch.Tensor, requests: Sequence[CaptionRequest]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        image_embeds, input_ids = self.see(pixel_values), self._input_ids(requests)
+        decoder, asked = self.model.text_decoder, requests[0]
+        if asked.num_beams > 1:
+            count = asked.max_new_tokens
+            return image_embeds, generate(decoder, image_embeds, input_ids, count, asked.num_beams)
+        return image_embeds, self.decode(image_embeds, input_ids, asked.max_new_tokens)
+
+    def see(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Rows, patches, width: what the decoder reads. The next call may write over it."""
+        graph = self.vision_graph
+        if graph is not None and graph.takes(pixel_values):
+            return graph(pixel_values)
+        image_embeds: torch.Tensor = self.model.vision_model(pixel_values).last_hidden_state
+        return image_embeds
 
     def decode(
         self, image_embeds: torch.Tensor, input_ids: torch.Tensor, max_new_tokens: int
@@ -162,24 +171,30 @@ class Blip:
 
     def _try_faster(self) -> None:
         try:
-            verdict = self._try_static()
+            for verdict in self._verdicts():
+                self.verdicts = (*self.verdicts, verdict)
+                print(f"Fast path: {verdict}.", file=sys.stderr)
         except Exception:  # such as a want of room, which plain captions may not have
             log.warning("the fast path of the captioner cannot be tried", exc_info=True)
-            self.static_decoder = None
-        else:
-            self.verdicts = (verdict,)
-            print(f"Fast path: {verdict}.", file=sys.stderr)
+            self._go_back()
+
+    def _go_back(self) -> None:
+        self.static_decoder = self.vision_graph = None
 
     @on_device
     @torch.inference_mode()
-    def _try_static(self) -> Verdict:
+    def _verdicts(self) -> list[Verdict]:
         decoder, side = self.model.text_decoder, self.model.config.vision_config.image_size
         noise = torch.randn(PICTURES, 3, side, side, generator=torch.Generator().manual_seed(0))
+        pixels, verdicts = noise.to(self.device, self.model.dtype), []
         with self._weights:
-            seen = self.model.vision_model(noise.to(self.device, self.model.dtype))
-            embeds, capture = seen.last_hidden_state, capture_on_cuda if self.has_graphs else None
-            candidate = Static(self, decoder, capture, embeds)
-            return try_candidate(candidate, CaptionBench(self, embeds, decoder.config))
+            if self.has_graphs:
+                graph = VisionGraph(self, self.model.vision_model, capture_on_cuda, pixels)
+                verdicts.append(try_candidate(graph, VisionBench(self, pixels)))
+            embeds, capture = self.see(pixels), capture_on_cuda if self.has_graphs else None
+            static = Static(self, decoder, capture, embeds)
+            verdicts.append(try_candidate(static, CaptionBench(self, embeds, decoder.config)))
+        return verdicts
 
     def _are_familiar(self, image_embeds: torch.Tensor) -> Sequence[bool | None]:
         """The published models cannot tell."""

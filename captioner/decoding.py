@@ -67,6 +67,16 @@ class Run:
     image_embeds: torch.Tensor
 
 
+@dataclass
+class Kept:
+    """A run that is used for every picture, and the graphs of its first token and of each other."""
+
+    run: Run
+    beginning: torch.Tensor  # which the first graph reads
+    first: Step
+    following: Step
+
+
 class StaticDecoder:
     """Greedy: the same tokens as ``generate`` with one beam. For the thread that owns the model.
 
@@ -77,17 +87,23 @@ class StaticDecoder:
     def __init__(self, decoder: BlipTextLMHeadModel) -> None:
         self.decoder = decoder
         self.most_tokens: int = decoder.config.max_position_embeddings
-        self._graphs: dict[tuple[int, ...], tuple[Run, Step]] = {}
+        self._kept: dict[tuple[int, ...], Kept] = {}
 
     def record(self, capture: Capture, image_embeds: torch.Tensor) -> None:
         """Makes the graphs for a picture as this one, before anything is asked for."""
-        begin = torch.full((1, 1), self.decoder.config.bos_token_id, device=image_embeds.device)
         for places in CAPTURED:
             if places <= self.most_tokens:
-                run = self._run(image_embeds, places)
-                self._read(run, image_embeds, begin)
-                replay, _ = capture(partial(self._next, run))  # it finds a few tokens meanwhile
-                self._graphs[places, *image_embeds.shape] = run, replay
+                kept = self._captured(capture, self._run(image_embeds.clone(), places))
+                self._kept[places, *image_embeds.shape] = kept
+
+    def _captured(self, capture: Capture, run: Run) -> Kept:
+        bos = self.decoder.config.bos_token_id
+        beginning = torch.full((1, 1), bos, device=run.image_embeds.device)
+        read = partial(self._read, run, run.image_embeds, beginning)
+        read()  # makes the caches
+        first, _ = capture(read)
+        following, _ = capture(partial(self._next, run))  # it finds a few tokens meanwhile
+        return Kept(run, beginning, first, following)
 
     def takes(self, input_ids: torch.Tensor, max_new_tokens: int) -> bool:
         """Whether it decodes as ``generate`` would: greedily, and within the model's positions.
@@ -103,7 +119,7 @@ class StaticDecoder:
     def generate(
         self, image_embeds: torch.Tensor, input_ids: torch.Tensor, max_new_tokens: int
     ) -> torch.Tensor:
-        """``input_ids`` and what follows, padded."""
+        """``input_ids``, of which the first is the decoder's own, and what follows, padded."""
         length = input_ids.shape[1]
         places = min(-(-(length + max_new_tokens) // ROOM) * ROOM, self.most_tokens)
         run, step = self._begin(image_embeds, input_ids, places)
@@ -121,11 +137,16 @@ class StaticDecoder:
         self, image_embeds: torch.Tensor, input_ids: torch.Tensor, places: int
     ) -> tuple[Run, Step]:
         """A run that has read the prefix and found the first token, and what finds the next."""
-        if (kept := self._graphs.get((places, *image_embeds.shape))) is None:
+        if (kept := self._kept.get((places, *image_embeds.shape))) is None:
             run = self._run(image_embeds, places)
-            kept = run, partial(self._next, run)
-        self._read(kept[0], image_embeds, input_ids)
-        return kept
+            self._read(run, image_embeds, input_ids)
+            return run, partial(self._next, run)
+        if input_ids.shape[1] == 1:
+            kept.run.image_embeds.copy_(image_embeds)
+            kept.first()
+        else:
+            self._read(kept.run, image_embeds, input_ids)
+        return kept.run, kept.following
 
     def _run(self, image_embeds: torch.Tensor, places: int) -> Run:
         rows, device, config = len(image_embeds), image_embeds.device, self.decoder.config

@@ -1,14 +1,14 @@
-"""A candidate to make captions faster, and what the judge compares: the same words, and sooner."""
+"""Candidates to make captions faster, and what the judge compares: the same words, and sooner."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
 from torch.nn.functional import pad
-from transformers import BlipTextLMHeadModel
+from transformers import BlipTextLMHeadModel, BlipVisionModel
 
 from captioner.decoding import StaticDecoder
-from models_cache.runtime.cuda_graph import Capture
+from models_cache.runtime.cuda_graph import Capture, Recorded
 from models_cache.runtime.trial import timed
 
 TOKENS = 8  # of a caption in a trial
@@ -18,9 +18,12 @@ MOST_SECONDS = 0.5
 
 
 class Captioner(Protocol):
-    """The parts of ``captioner.blip.Blip`` that a trial needs."""
+    """The parts of ``captioner.blip.Blip`` that trials need."""
 
     static_decoder: StaticDecoder | None
+    vision_graph: Recorded | None
+
+    def see(self, pixel_values: torch.Tensor) -> torch.Tensor: ...
 
     def decode(
         self, image_embeds: torch.Tensor, input_ids: torch.Tensor, max_new_tokens: int
@@ -89,3 +92,57 @@ class CaptionBench:
         ids = self.input_ids[:size]
         found = self.captioner.decode(self.image_embeds[:size], ids, TOKENS)
         return pad(found, (0, ids.shape[1] + TOKENS - found.shape[1]), value=self.pad)
+
+
+class VisionGraph:
+    """What the vision model sees in one picture, by one graph."""
+
+    name = "CUDA graph of the vision model"
+
+    def __init__(
+        self,
+        captioner: Captioner,
+        model: BlipVisionModel,
+        capture: Capture,
+        pixel_values: torch.Tensor,
+    ) -> None:
+        self.captioner = captioner
+        self._model = model
+        self._capture = capture
+        self._one = pixel_values[:1]
+        self._made: Recorded | None = None
+
+    def turn_on(self) -> None:
+        """The first time it makes the graph. Raises what torch raises if it cannot."""
+        if self._made is None:
+            self._made = Recorded(self._capture, self._see, self._one)
+        self.captioner.vision_graph = self._made
+
+    def turn_off(self) -> None:
+        self.captioner.vision_graph = None
+
+    def _see(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        seen: torch.Tensor = self._model(pixel_values).last_hidden_state
+        return seen
+
+
+class VisionBench:
+    """What is seen in one picture, of other numbers than the graph was made with."""
+
+    sizes = (1,)
+
+    def __init__(self, captioner: Captioner, pixel_values: torch.Tensor) -> None:
+        self.captioner = captioner
+        self.pixel_values = pixel_values[-1:]
+
+    def outputs(self) -> Sequence[torch.Tensor]:
+        return [self.captioner.see(self.pixel_values).clone()]
+
+    def difference(self, expected: Sequence[torch.Tensor], got: Sequence[torch.Tensor]) -> str:
+        return "" if torch.equal(expected[0], got[0]) else "it sees something else"
+
+    def seconds(self, size: int) -> float:
+        return timed(self.pixel_values.device, lambda: self.captioner.see(self.pixel_values))
+
+    def problem(self) -> str:
+        return ""

@@ -24,6 +24,9 @@ class Candidate(trial.Candidate, Protocol):
     def forget(self) -> None:
         """Drops what knows where the weights lie: they may move while it is off."""
 
+    def forget_unused(self) -> None:
+        """Drops what it made for others that were tried since and are off again."""
+
 
 class Prepared:
     """What needs no work ahead, and does not know where weights lie."""
@@ -32,6 +35,9 @@ class Prepared:
         return True
 
     def forget(self) -> None:
+        pass
+
+    def forget_unused(self) -> None:
         pass
 
 

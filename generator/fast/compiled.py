@@ -7,12 +7,14 @@ only reads them.
 import logging
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import torch
 from torch import nn
 
 from generator.fast.candidate import Forward
+from generator.fast.graphs import Graphs
 
 log = logging.getLogger(__name__)
 
@@ -20,9 +22,9 @@ log = logging.getLogger(__name__)
 class Compiled(Forward):
     """``ahead`` makes the command that fills the disk cache, or None if there is no room for it.
 
-    ``size`` is the height and width, in latents, for which it compiles: any number of rows but
-    one, or one alone if ``one_row``. All else goes the way of before, as no request is to wait for
-    a compiler.
+    ``size`` is the height and width, in latents, for which it compiles, with more than one row. All
+    else goes the way of before, as no request is to wait for a compiler. It lies beneath the
+    ``graphs``, if they are on.
     """
 
     def __init__(
@@ -31,49 +33,87 @@ class Compiled(Forward):
         module: nn.Module,
         size: Sequence[int],
         ahead: Callable[[], Sequence[str] | None],
-        one_row: bool = False,
+        graphs: Graphs,
     ) -> None:
         super().__init__(f"{name} compiled", module)
         self.size = tuple(size)
         self.ahead = ahead
-        self.one_row = one_row
+        self.graphs = graphs
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_prepared = False
-        self._compiled: Callable[..., Any] | None = None
+        self._errors: IO[bytes] | None = None  # what the process says
+        self._why_not: str | None = None  # "" once it is compiled ahead
+        self._forward: Callable[..., Any] | None = None
 
     def is_prepared(self) -> bool:
-        if self._process is None and not self._is_prepared:
-            self._process = self._begin()
-        self._is_prepared = self._process is None or self._process.poll() is not None
-        return self._is_prepared
+        if self._why_not is None:
+            self._why_not = self._prepared()
+        return self._why_not is not None
 
-    def _begin(self) -> "subprocess.Popen[bytes] | None":
-        """The process that has begun; None if there is none: it is then compiled here."""
+    def _prepared(self) -> str | None:
+        """Why it cannot be compiled ahead; "" once it is, None until then."""
+        if self._process is None:
+            return self._begin()
+        code = self._process.poll()
+        if code is None:
+            return None
+        self._process.communicate()  # closes our end of its input
+        return self._ended(code)
+
+    def _begin(self) -> str | None:
         try:
             command = self.ahead()
-            return _start(command) if command else None
+            if command is None:
+                return "there is no room to compile it ahead"
+            self._errors = TemporaryFile()  # noqa: SIM115, closed once the process has ended
+            self._process = _start(command, self._errors)
         except Exception:  # the engine asks between two images, and must outlive it
             log.warning("nothing is compiled ahead", exc_info=True)
-            return None
+            return "nothing can be compiled ahead"
+        return None
+
+    def _ended(self, code: int) -> str:
+        assert self._errors is not None
+        with self._errors as errors:
+            errors.seek(0)
+            *_, last = ["", *errors.read().decode("utf-8", "replace").splitlines()]
+        return f"its compiler ended with exit code {code}: {last}" if code else ""
+
+    def turn_on(self) -> None:
+        """Raises RuntimeError if it was not compiled ahead: a request would wait for minutes."""
+        if not self.is_prepared() or self._why_not:
+            raise RuntimeError(self._why_not or "it is not compiled yet")
+        with self.graphs.lifted():
+            super().turn_on()
+
+    def turn_off(self) -> None:
+        with self.graphs.lifted():
+            super().turn_off()
 
     def around(self, before: Callable[..., Any]) -> Callable[..., Any]:
         # Once: it is turned on and off often while it is judged.
-        compiled = self._compiled = self._compiled or torch.compile(before, fullgraph=True)
-
-        def forward(sample: torch.Tensor, *args: Any, **options: Any) -> Any:
-            if tuple(sample.shape[-2:]) != self.size or (len(sample) == 1) is not self.one_row:
-                return before(sample, *args, **options)
-            if not self.one_row:
-                _let_rows_vary((sample, args, options))
-            return compiled(sample, *args, **options)
-
-        return forward
+        if self._forward is None:
+            self._forward = compiled(before, self.size)
+        return self._forward
 
 
-def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    nowhere = subprocess.DEVNULL
+def compiled(before: Callable[..., Any], size: tuple[int, ...]) -> Callable[..., Any]:
+    """A forward that compiles when it is first called with that height and width, in latents."""
+    fast = torch.compile(before, fullgraph=True)
+
+    def forward(sample: torch.Tensor, *args: Any, **options: Any) -> Any:
+        if tuple(sample.shape[-2:]) != size or len(sample) == 1:
+            return before(sample, *args, **options)
+        _let_rows_vary((sample, args, options))
+        return fast(sample, *args, **options)
+
+    return forward
+
+
+def _start(command: Sequence[str], errors: IO[bytes]) -> "subprocess.Popen[bytes]":
     # Of its input we hold the other end: it ends with us.
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=nowhere, stderr=nowhere)
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
+    )
 
 
 def _let_rows_vary(values: Any) -> None:

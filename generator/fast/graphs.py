@@ -1,7 +1,8 @@
 """CUDA graphs: a whole forward launched by one call, where thousands of kernels were before."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ Replay = Callable[[Leaves], Any]
 
 
 class Graphs(Forward):
-    """A graph for each set of shapes that comes a second time; the least used goes first.
+    """A graph for each set of shapes that comes again to a forward; the least used goes first.
 
     They stay while it is off, as it is turned on and off often while it is judged. ``capture`` is
     given a call without arguments, and returns what replays it and the result to be filled.
@@ -37,7 +38,7 @@ class Graphs(Forward):
     def around(self, before: Callable[..., Any]) -> Callable[..., Any]:
         def forward(*args: Any, **options: Any) -> Any:
             leaves, spec = torch.utils._pytree.tree_flatten((args, options))
-            key = tuple(_kind(leaf) for leaf in leaves), spec
+            key = before, tuple(_kind(leaf) for leaf in leaves), spec
             if key not in self._replays and not self._is_worth_it(key):
                 return before(*args, **options)
             if key not in self._replays:
@@ -50,6 +51,22 @@ class Graphs(Forward):
     def forget(self) -> None:
         self._replays.clear()
         self._seen.clear()
+
+    def forget_unused(self) -> None:
+        self._replays = OrderedDict(
+            (key, each) for key, each in self._replays.items() if key[0] == self.before
+        )
+
+    @contextmanager
+    def lifted(self) -> Iterator[None]:
+        """Off inside; afterwards on again, if it was, over what then lies beneath it."""
+        is_on = self.before is not None
+        self.turn_off()
+        try:
+            yield
+        finally:
+            if is_on:
+                self.turn_on()
 
     def _is_worth_it(self, key: Any) -> bool:
         """The second time, as many shapes come once."""

@@ -142,6 +142,8 @@ class FastPath:
         self._history.end(verdict)
         if verdict.adopted:
             self._on.append(candidate)
+        for each in self._on:
+            each.forget_unused()
         free()
         return verdict
 

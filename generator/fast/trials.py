@@ -68,30 +68,38 @@ def trials(sdxl: Painter, placement: Placement) -> Iterator[Trial]:
     if "GeForce" in torch.cuda.get_device_name(sdxl.device):
         yield HalfAccumulation(), painting
 
+    graphs = Graphs("UNet", unet)
+    yield graphs, painting
+
     def ahead() -> Sequence[str] | None:
         """None if a second UNet finds no room."""
         free, few = free_bytes(sdxl.device), painting.inputs.first(painting.sizes[0])
         if free is not None and free < unet.get_memory_footprint() + 2 * step_bytes:
             return None
-        return order(unet, few, layout.is_on, [each for each in kernels if each.is_on]).command()
+        rows = range(len(few.latents), painting.sizes[-1] + 1)
+        on = [each for each in kernels if each.is_on]
+        return order(unet, few, rows, layout.is_on, on).command()
 
-    yield Compiled("UNet", unet, size, ahead), painting
-    yield Compiled("VAE", vae.decoder, size, lambda: None, one_row=True), decoding
-    yield Graphs("UNet", unet), painting
+    yield Compiled("UNet", unet, size, ahead, graphs), painting
 
 
 def order(
-    unet: Any, inputs: UNetInputs, channels_last: bool, attention: Sequence[Attention]
+    unet: Any,
+    inputs: UNetInputs,
+    rows: Sequence[int],
+    channels_last: bool,
+    attention: Sequence[Attention],
 ) -> Order:
-    """For a process that compiles what this one will."""
+    """For a process that compiles what this one will, for inputs as these."""
     latents = inputs.latents
     return Order(
-        config=dict(unet.config),
+        # Private entries say where it was loaded from.
+        config={key: each for key, each in unet.config.items() if not key.startswith("_")},
         device=str(latents.device),
         dtype=_name(latents.dtype),
         timestep_dtype=_name(inputs.timesteps.dtype),
         size=(latents.shape[-2], latents.shape[-1]),
-        rows=len(latents),
+        rows=list(rows),
         tokens=inputs.prompt_embeds.shape[1],
         pooled_width=inputs.added_cond_kwargs["text_embeds"].shape[1],
         channels_last=channels_last,

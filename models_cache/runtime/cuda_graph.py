@@ -14,6 +14,28 @@ CAPTURING = Lock()  # PyTorch allows one capture in a process
 Capture = Callable[[Callable[[], Any]], tuple[Callable[[], None], Any]]
 
 
+class Recorded:
+    """A call with one tensor, captured for one shape. For the thread that owns the model.
+
+    What it returns is written over by the next call.
+    """
+
+    def __init__(
+        self, capture: Capture, call: Callable[[torch.Tensor], torch.Tensor], example: torch.Tensor
+    ) -> None:
+        self._held = example.clone()
+        self._replay, self._result = capture(lambda: call(self._held))
+
+    def takes(self, value: torch.Tensor) -> bool:
+        return bool(value.shape == self._held.shape)
+
+    def __call__(self, value: torch.Tensor) -> torch.Tensor:
+        self._held.copy_(value)
+        self._replay()
+        result: torch.Tensor = self._result
+        return result
+
+
 def capture_on_cuda(call: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
     """What replays ``call`` on the current device, and the result that it then fills."""
     own, graph = torch.cuda.current_stream(), torch.cuda.CUDAGraph()

@@ -7,6 +7,7 @@ import captioner.engine
 import generator.engine
 from captioner.blip import Blip
 from generator.sdxl import SDXL
+from models_cache.runtime.device import use_own_stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,13 @@ class Loaded:
     def captioning(self) -> closing[captioner.engine.Engine]:
         """A started engine, whose thread ends with the ``with`` block, see ``in_own_thread``."""
         engine = captioner.engine.Engine(self.blip)
-        engine.start()
+        engine.start(self._captioner)
         return closing(engine)
+
+    def _captioner(self) -> Blip:
+        """On its engine's thread: with a stream of its own, as in the server."""
+        use_own_stream(self.blip.device)
+        return self.blip
 
     def painting(self) -> closing[generator.engine.Engine]:
         """A started engine of the generator, closed in the same way."""

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 from generator.fast.path import FastPath
 from generator.fast.trials import trials
 from scripts.gpu_reports.finding import Finding
 from scripts.gpu_reports.loading import load_warm
-from scripts.gpu_reports.speed import to_png
+from scripts.gpu_reports.speed import saturated, to_png
 from scripts.gpu_reports.subject import NO_CUDA, Subject
+from scripts.gpu_reports.yardsticks import BY_FAST_PATH
 
 SECONDS = 0.2  # between two looks whether a compiler's process has ended
 
@@ -22,10 +24,13 @@ def measure(subject: Subject) -> Iterator[Finding]:
     # Without a history, as all is to be judged now.
     path = FastPath(lambda: list(trials(loaded.sdxl, subject.placement)))
     loaded.sdxl.fast_path = path
+    started = time.perf_counter()
     yield from judged(path)
+    yield Finding("all was tried after", time.perf_counter() - started, "s")
     yield Finding("the fast path", path.name or "none")
-    for finding in to_png(loaded, subject.plan):
-        yield replace(finding, what=f"{finding.what}, by the fast path")
+    plan = subject.plan
+    for finding in chain(to_png(loaded, plan), saturated(loaded, plan)):
+        yield replace(finding, what=f"{finding.what}{BY_FAST_PATH}")
 
 
 def judged(path: FastPath) -> Iterator[Finding]:

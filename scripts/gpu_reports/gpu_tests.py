@@ -1,15 +1,18 @@
-"""The tests that only a GPU can pass, each in a process of its own; on a CPU, their rehearsal."""
+"""The tests that only a GPU can pass; on a CPU, their rehearsal."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from xml.etree import ElementTree
+from typing import IO
 
 from models_cache.advice import CannotStart
+from scripts.gpu_reports import pytest_outcomes
 from scripts.gpu_reports.finding import Finding
+from scripts.gpu_reports.pytest_outcomes import DESCRIPTOR
 from scripts.gpu_reports.subject import Subject
 
 ROOT = Path(__file__).parents[2]
@@ -24,13 +27,14 @@ def measure(subject: Subject) -> Iterator[Finding]:
         return
     if not subject.is_cuda:
         os.environ["LOOKALIKE_REHEARSE_GPU"] = "1"
-    for test in collected(TESTS):
-        yield Finding(test.rpartition("/")[2], outcome(test))
+    for test, words in outcomes(collected(TESTS)):
+        yield Finding(test.rpartition("/")[2], words)
 
 
 def collected(tests: str, folder: Path = ROOT) -> Sequence[str]:
     """The names that pytest gives them in ``folder``. Raises CannotStart."""
-    done = _pytest(folder, "--collect-only", tests)
+    command = [*PYTEST, "--collect-only", tests]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     names = [line for line in done.stdout.splitlines() if "::" in line and " " not in line]
     if done.returncode:
         print(done.stdout, done.stderr, file=sys.stderr)
@@ -38,26 +42,39 @@ def collected(tests: str, folder: Path = ROOT) -> Sequence[str]:
     return names
 
 
-def outcome(test: str, folder: Path = ROOT) -> str:
-    """In words: passed with its seconds, or how it ended instead and why."""
-    with TemporaryDirectory() as empty:
-        file = Path(empty, "junit.xml")
-        done = _pytest(folder, test, f"--junit-xml={file}")
-        case = ElementTree.parse(file).find(".//testcase") if file.exists() else None
-    if case is None:
-        return f"crashed: pytest ended with {done.returncode}"
-    return in_words(case)
+def outcomes(tests: Sequence[str], folder: Path = ROOT) -> Iterator[tuple[str, str]]:
+    """How each of them ended, in words, as soon as it has.
+
+    They share a process, as its start can take half a minute; those after one that crashes have
+    another.
+    """
+    left = list(tests)
+    while left:
+        with running(left, folder) as (process, lines):
+            for test, words in map(json.loads, lines):
+                left.remove(test)
+                yield test, words
+            code = process.wait()
+        if left:
+            yield left.pop(0), f"crashed: pytest ended with {code}"
 
 
-def in_words(case: ElementTree.Element) -> str:
-    """Of a test in pytest's report."""
-    for kind, word in (("failure", "failed"), ("error", "failed"), ("skipped", "skipped")):
-        found = case.find(kind)
-        if found is not None:
-            first = (found.get("message") or "").strip().partition("\n")[0]
-            return f"{word}: {first}"
-    return f"passed in {float(case.get('time', 0)):.1f} s"
+@contextmanager
+def running(
+    tests: Sequence[str], folder: Path
+) -> Iterator[tuple["subprocess.Popen[bytes]", IO[str]]]:
+    """A process of pytest, and the lines that its plugin writes there."""
+    reads, writes = os.pipe()
+    environment = {**os.environ, DESCRIPTOR: str(writes), "PYTHONPATH": paths()}
+    command = [*PYTEST, "-p", pytest_outcomes.__name__, *tests]
+    with open(reads, encoding="utf-8") as lines:
+        try:
+            process = subprocess.Popen(command, cwd=folder, env=environment, pass_fds=[writes])
+        finally:
+            os.close(writes)
+        with process:
+            yield process, lines
 
 
-def _pytest(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*PYTEST, *arguments], cwd=folder, capture_output=True, text=True)
+def paths() -> str:
+    return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

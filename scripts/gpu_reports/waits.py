@@ -19,18 +19,22 @@ def of_generator(sdxl: SDXL) -> Iterator[Finding]:
     if sdxl.device.type != "cuda":
         yield Finding("waits for the GPU", NO_CUDA)
         return
-    request = sdxl.info.request("a house", seed=0)
-    [sample] = sdxl.prepare([request])
-    calls: dict[str, Callable[[], object]] = {
-        "a prompt": partial(sdxl.prepare, [request]),
-        "a step": partial(sdxl.denoise, [sample]),
-        "a preview": partial(sdxl.preview, sample),
-        "a decode": partial(sdxl.decode, sample),
-    }
-    for name, call in calls.items():
+    for name, call in calls(sdxl).items():
         places = counted(call)
         where = ", ".join(f"{place} {count}" for place, count in places.most_common())
         yield Finding(f"waits for the GPU in {name}", where or "none")
+
+
+def calls(sdxl: SDXL) -> dict[str, Callable[[], object]]:
+    """What the engine asks of a generator, to be called in this order."""
+    request = sdxl.info.request("a house", seed=0)
+    [sample] = sdxl.prepare([request])
+    return {
+        "a prompt": partial(sdxl.prepare, [request]),
+        "a step": partial(sdxl.denoise, [sample]),
+        "a preview": partial(sdxl.preview, sample),
+        "a decode": partial(sdxl.decode, [sample]),
+    }
 
 
 def counted(call: Callable[[], object]) -> Counter[str]:

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from tiny import tiny_blip
 
-from captioner import decoding, faster
+from captioner import blip, decoding, faster
 from captioner.blip import Blip
 from captioner.request import CaptionRequest
 from models_cache.flags import FastPath
@@ -159,6 +159,69 @@ def test_several_beams_are_transformers_own(quick, times, monkeypatch):
     [said] = quick.caption_batch([CaptionRequest(REQUESTS[0].image, num_beams=3)])
     assert said
     assert quick.static_decoder is not None
+
+
+class Tape:
+    """In place of a CUDA graph: replays by calling again, and fails if it is told to."""
+
+    def __init__(self):
+        self.replays = 0
+        self.is_broken = False
+
+    def __call__(self, call):
+        result = call()
+
+        def replay():
+            self.replays += 1
+            if self.is_broken:
+                raise RuntimeError("an illegal memory access")
+            if isinstance(result, torch.Tensor):
+                result.copy_(call())
+            else:
+                call()
+
+        return replay, result
+
+
+@pytest.fixture
+def tape(quick, times, monkeypatch):
+    """As on a card: its vision model is twice as fast by a graph."""
+    tape = Tape()
+    monkeypatch.setattr(blip, "capture_on_cuda", tape)
+    monkeypatch.setattr(
+        faster.VisionBench,
+        "seconds",
+        lambda bench, size: 1 + (bench.captioner.vision_graph is None),
+    )
+    quick.has_graphs = True
+    return tape
+
+
+def test_on_a_card_the_vision_model_is_one_graph_for_one_picture(quick, tape, words):
+    quick.warm_up()
+    assert [each.adopted for each in quick.verdicts] == [True, True]
+    assert quick.vision_graph is not None
+    tape.replays = 0
+    assert [quick.caption_batch([each])[0] for each in REQUESTS] == words
+    assert tape.replays > 2 * len(REQUESTS)
+    tape.replays = 0
+    assert quick.caption_batch(REQUESTS) == words
+    assert tape.replays == 0
+
+
+def test_a_vision_graph_that_sees_something_else_is_not_adopted(quick, tape, monkeypatch):
+    monkeypatch.setattr(faster.VisionGraph, "_see", lambda graph, pixels: pixels * 0)
+    quick.warm_up()
+    assert quick.vision_graph is None
+    assert "not adopted, it sees something else" in str(quick.verdicts[0])
+
+
+def test_a_graph_that_fails_later_gives_way_for_good(quick, tape, words, caplog):
+    quick.warm_up()
+    tape.is_broken = True
+    assert quick.caption_batch(REQUESTS[:1]) == words[:1]
+    assert (quick.vision_graph, quick.static_decoder) == (None, None)
+    assert "from now on without" in caplog.text
 
 
 def test_there_are_graphs_on_cuda_where_weights_stay(parts):

@@ -61,7 +61,7 @@ def test_both_load_in_half_precision_and_do_the_whole_job(device, checkpoints):
     assert outcome.image.size == (sdxl.info.default_size, sdxl.info.default_size)
 
 
-def test_the_memory_that_it_has_is_told(device, checkpoints):
+def test_the_memory_that_it_has_is_told(cuda, device, checkpoints):
     pair = ModelPair({}, Placement(device), {})
     before = pair.gpu_memory()
     sdxl = SDXL.load(checkpoints[1], Placement(device))

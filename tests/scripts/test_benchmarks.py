@@ -16,6 +16,7 @@ from tiny import TINY_INFO, tiny_pipeline
 import captioner.engine
 import generator.engine
 import webapp.server
+from captioner.request import CaptionRequest
 from generator.sdxl import SDXL
 from models_cache.catalog import SDXL_BASE, Checkpoint, Family
 from scripts.benchmarks import images, web
@@ -268,3 +269,16 @@ def test_the_web_is_measured_beside_the_engines():
         (job,) = each.figures
         assert [len(values) for values in job.values.values()] == [QUICK.repeat] * 2
         assert each.targets[0].measured == job.spreads(web.ENGINES)["difference"]
+
+
+def test_captions_are_measured_on_a_stream_of_their_own_as_in_the_server(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "scripts.benchmarks.loaded.use_own_stream",
+        lambda device: asked.append((device, threading.current_thread().name)),
+    )
+    blip = FakeBlip()
+    blip.device = "cuda"
+    with Loaded(blip, FakeSDXL(), max_batch_size=1).captioning() as engine:
+        engine.submit(CaptionRequest(Image.new("RGB", (8, 8)))).result(30)
+    assert asked == [("cuda", "captioner")]

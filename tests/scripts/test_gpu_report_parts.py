@@ -21,6 +21,7 @@ from scripts.gpu_reports import (
     precision,
     published,
     speed,
+    waits,
     web,
     weights,
 )
@@ -31,7 +32,7 @@ from scripts.gpu_reports.one_part import measure_of
 from scripts.gpu_reports.parts import PARTS, Part
 from scripts.gpu_reports.runner import End, run
 from scripts.gpu_reports.subject import NO_CUDA, ON_CUDA, Subject
-from scripts.gpu_reports.yardsticks import YARDSTICKS
+from scripts.gpu_reports.yardsticks import BY_FAST_PATH, YARDSTICKS
 
 pytestmark = [pytest.mark.tiny, pytest.mark.slow]
 
@@ -122,6 +123,13 @@ def test_an_image_is_timed_to_its_png_and_beside_diffusers(subject):
     ways = "Requests at once: 2: images/s: engine, submitted apart / pipeline, one call per request"
     assert all(ratio > 0 for ratio in told[ways].value)
     assert judged_in("speed") <= set(map(without_numbers, told))
+    assert judged_in("fast_path") == {f"{each}{BY_FAST_PATH}" for each in judged_in("speed")}
+
+
+def test_what_may_wait_for_a_card_can_be_called(subject):
+    sdxl = load_generator(subject)
+    for call in waits.calls(sdxl).values():
+        call()
 
 
 def test_captions_are_timed_alone_and_beside_painting(subject):
@@ -148,7 +156,7 @@ def test_what_the_web_adds_is_over_http_less_the_engines_alone():
 
 def test_the_yardsticks_are_of_the_numbers_of_steps_that_a_card_takes():
     assert (ON_CUDA.step_counts, ON_CUDA.steps, captions.TOKENS) == ((30, 50), 20, 20)
-    assert {each.part for each in YARDSTICKS} == {"speed", "captions", "web"}
+    assert {each.part for each in YARDSTICKS} == {"speed", "fast_path", "captions", "web"}
 
 
 def test_published_weights_are_tried_in_each_precision(subject):
@@ -168,11 +176,13 @@ def test_each_test_ends_by_itself(tmp_path: Path):
         "import os, warnings, pytest\n"
         "def test_warns(): warnings.warn('of a newer torch')\n"
         "def test_fails(): assert 1 == 2, 'one is\\nnot two'\n"
-        "def test_skips(): pytest.skip('no card')\n"
         "def test_crashes(): os.abort()\n"
+        "def test_skips(): pytest.skip('no card')\n"
     )
     names = gpu_tests.collected("test_some.py", tmp_path)
-    words = {name.rpartition("::")[2]: gpu_tests.outcome(name, tmp_path) for name in names}
+    ended = list(gpu_tests.outcomes(names, tmp_path))
+    assert [name for name, _ in ended] == names
+    words = {name.rpartition("::")[2]: each for name, each in ended}
     assert words.pop("test_warns").startswith("passed in ")
     assert words == {
         "test_fails": "failed: AssertionError: one is",

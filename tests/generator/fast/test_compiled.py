@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +16,7 @@ from torch import nn
 
 from generator.fast import compiled
 from generator.fast.compiled import Compiled
+from generator.fast.graphs import Graphs
 
 ROOT = Path(__file__).parents[3]
 SIZE = (4, 6)
@@ -41,13 +44,22 @@ def run(module, rows, size=SIZE):
     return module(torch.ones(rows, 1, *size), torch.full((rows,), 3.0))
 
 
-def nothing():
-    return None
+def ahead():
+    """A process that has compiled, or says that it has."""
+    return [sys.executable, "-c", ""]
+
+
+def prepared(net, made=ahead, graphs=None):
+    candidate = Compiled("Net", net, SIZE, made, graphs or Graphs("Net", net))
+    until = time.monotonic() + 60
+    while not candidate.is_prepared() and time.monotonic() < until:
+        time.sleep(0.01)
+    return candidate
 
 
 def test_only_its_own_size_with_more_than_one_row_is_compiled(compilations):
     net = Net()
-    candidate = Compiled("Net", net, SIZE, nothing)
+    candidate = prepared(net)
     candidate.turn_on()
     assert run(net, 2).sum() == 2 * 3 * 24
     run(net, 8)
@@ -59,17 +71,9 @@ def test_only_its_own_size_with_more_than_one_row_is_compiled(compilations):
     assert compilations == [2, 8]
 
 
-def test_of_a_decoder_one_image_alone_is_compiled(compilations):
-    net = Net()
-    Compiled("Net", net, SIZE, nothing, one_row=True).turn_on()
-    run(net, 1)
-    run(net, 2)
-    assert compilations == [1]
-
-
 def test_it_is_compiled_once_however_often_it_is_turned_on(compilations, monkeypatch):
     net = Net()
-    candidate = Compiled("Net", net, SIZE, nothing)
+    candidate = prepared(net)
     candidate.turn_on()
     candidate.turn_off()
     monkeypatch.setattr(torch, "compile", None)
@@ -78,36 +82,97 @@ def test_it_is_compiled_once_however_often_it_is_turned_on(compilations, monkeyp
     assert compilations == [2]
 
 
+class Tape:
+    """In place of a CUDA graph: what it replays, and how often."""
+
+    def __init__(self):
+        self.captured = 0
+        self.replayed = 0
+
+    def __call__(self, call):
+        self.captured += 1
+        result = call()
+
+        def replay():
+            self.replayed += 1
+            result.copy_(call())
+
+        return replay, result
+
+
+def test_it_lies_beneath_graphs_which_keep_both_ways_until_one_is_adopted(compilations):
+    net, tape = Net(), Tape()
+    graphs = Graphs("Net", net, tape)
+    candidate = prepared(net, graphs=graphs)
+    candidate.turn_off()  # what is off
+    graphs.turn_on()
+    for _ in range(3):
+        candidate.turn_off()
+        run(net, 2)
+        candidate.turn_on()
+        run(net, 2)
+    assert (tape.captured, tape.replayed) == (2, 4)
+    assert compilations == [2, 2, 2, 2]  # once as it came first, and the tape's three calls
+    graphs.forget_unused()
+    candidate.turn_off()
+    run(net, 2)
+    run(net, 2)
+    assert tape.captured == 3
+    candidate.turn_on()
+    run(net, 2)
+    assert tape.captured == 3
+    graphs.turn_off()
+    candidate.turn_off()
+    assert net.forward == Net.forward.__get__(net)
+
+
+def test_what_is_not_compiled_ahead_is_not_turned_on():
+    net = Net()
+    candidate = Compiled("Net", net, SIZE, lambda: ["sleep", "60"], Graphs("Net", net))
+    with pytest.raises(RuntimeError, match="it is not compiled yet"):
+        candidate.turn_on()
+    candidate._process.kill()
+    candidate._process.wait()
+    assert candidate.is_prepared()
+
+
 def test_it_is_prepared_once_its_process_has_ended(monkeypatch):
-    state = SimpleNamespace(poll=lambda: None)
+    state = SimpleNamespace(poll=lambda: None, communicate=lambda: None)
     started = []
     monkeypatch.setattr(
         compiled.subprocess, "Popen", lambda command, **_: started.append(command) or state
     )
-    candidate = Compiled("Net", Net(), SIZE, lambda: ["compile", "it"])
+    candidate = Compiled("Net", Net(), SIZE, lambda: ["compile", "it"], Graphs("Net", Net()))
     assert not candidate.is_prepared()
     assert not candidate.is_prepared()
-    state.poll = lambda: 1  # whatever its code: it is tried all the same
+    state.poll = lambda: 0
     assert candidate.is_prepared()
     assert candidate.is_prepared()
     assert started == [["compile", "it"]]
 
 
-def test_without_room_for_a_second_network_it_is_prepared_at_once():
-    asked = []
-    candidate = Compiled("Net", Net(), SIZE, lambda: asked.append("ahead"))
-    assert candidate.is_prepared()
-    assert candidate.is_prepared()
-    assert asked == ["ahead"]
+FAILS = "import sys; print('a trace', file=sys.stderr); sys.exit('no compiler')"
 
 
-def test_what_cannot_be_begun_is_compiled_here(caplog):
-    def fail():
-        raise OSError("no process can be started")
+def cannot():
+    raise OSError("no process can be started")
 
-    candidate = Compiled("Net", Net(), SIZE, fail)
-    assert candidate.is_prepared()
-    assert "no process can be started" in caplog.text
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda: None, "there is no room to compile it ahead"),
+        (cannot, "nothing can be compiled ahead"),
+        (lambda: [sys.executable, "-c", FAILS], "its compiler ended with exit code 1: no compiler"),
+    ],
+)
+def test_what_cannot_be_compiled_ahead_is_refused_and_why(made, why, compilations):
+    net = Net()
+    candidate = prepared(net, made)
+    with pytest.raises(RuntimeError, match=re.escape(why)):
+        candidate.turn_on()
+    run(net, 2)
+    assert compilations == []
 
 
 PROGRAM = """
@@ -119,7 +184,7 @@ from pathlib import Path
 from tiny import TINY_INFO, tiny_pipeline
 from torch._dynamo.utils import counters
 from generator.fast.bench import UNetBench
-from generator.fast.compiled import Compiled
+from generator.fast.compiled import compiled
 from generator.fast.trials import order
 from generator.sdxl import SDXL
 
@@ -137,12 +202,12 @@ sdxl = SDXL(pipeline, TINY_INFO)
 with torch.inference_mode():
     samples = sdxl.prepare([TINY_INFO.request("a house", seed=seed) for seed in range(3)])
     bench = UNetBench(pipeline.unet, samples, step_bytes=1)
-    ahead = order(pipeline.unet, bench.inputs.first(2), False, [])
+    ahead = order(pipeline.unet, bench.inputs.first(2), [2, 3, 6], False, [])
     if sys.argv[2] == "order":
         print(json.dumps(ahead.command()))
         sys.exit()
     plain = bench.outputs()
-    Compiled("UNet", pipeline.unet, ahead.size, lambda: None).turn_on()
+    pipeline.unet.forward = compiled(pipeline.unet.forward, ahead.size)
     assert bench.difference(plain, bench.outputs()) == ""
     bench.seconds(6)
     bench.seconds(4)

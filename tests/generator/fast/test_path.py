@@ -34,6 +34,9 @@ class Doubles:
     def forget(self):
         pass
 
+    def forget_unused(self):
+        pass
+
 
 class Network:
     """Gives ``own``, plus the errors of what is on."""
