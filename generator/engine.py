@@ -10,19 +10,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from generator.engine_stats import PHASES, STAGES, EngineStats
+from generator.desk import Desk
 from generator.forward_limit import ForwardLimit
-from generator.job import Failed, Job, Progress, Queued, Succeeded
-from generator.ledger import Ledger
+from generator.job import Failed, Job, Progress, Succeeded
 from generator.model import BegunAnew, FastPath, Improving, Model, Sample
 from generator.model_info import ModelInfo
-from generator.pace import Outlook, Pace, ahead
 from generator.previews import Previews
-from generator.queue import Queue, QueueFull, Waiting
-from generator.request import GenerationRequest
+from generator.queue import Waiting
 from generator.sentences import sentence
-from models_cache.runtime.model_thread import ModelThread
-from models_cache.runtime.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +27,11 @@ Made = TypeVar("Made")
 Running = tuple[Job, Sample]
 
 
-class Engine(ModelThread[Model]):
-    """``reserve``, ``submit``, ``stats`` and ``close`` are for any thread.
+class Engine(Desk[Model, Sample]):
+    """``step`` is for the one thread that owns the model, the desk's calls are for any.
 
-    ``step`` is for the one thread that owns the model: ``start`` makes one, which loads the model
-    if told how and calls ``step`` whenever there is work; tests call it by hand. Without a model
-    at first, ``info`` says what it will offer.
-    ``max_batch_size`` is the most samples in flight, ``max_jobs`` the most jobs under way before
-    ``QueueFull``, ``max_client_jobs`` the most of one client.
+    ``start`` makes that thread, which loads the model if told how and calls ``step`` whenever there
+    is work; tests call it by hand. Without a model at first, ``info`` says what it will offer.
     """
 
     def __init__(
@@ -51,93 +43,15 @@ class Engine(ModelThread[Model]):
         clock: Callable[[], float] = time.monotonic,
         info: ModelInfo | None = None,
     ) -> None:
-        super().__init__("generator", model)
-        self.info = info or self.model.info
-        self.max_batch_size = max_batch_size
-        self.max_jobs = max_jobs
-        self.max_client_jobs = max_client_jobs
-        self._clock = clock
-        self._queue = Queue()
-        self._running: list[Running] = []
+        offered = info or (model.info if model is not None else None)
+        assert offered is not None, "neither a model nor what it will offer"
+        super().__init__(model, offered, max_batch_size, max_jobs, max_client_jobs, clock)
         self._forward_limit = ForwardLimit(max_batch_size)
-        self._pace, self._total_steps = Pace(), 0
-        self.tally, self.ledger = Tally(PHASES, STAGES, clock), Ledger()
         self._previews = Previews()
 
-    # For any thread.
-
-    def reserve(self, count: int = 1, client: str = "", ids: Sequence[str] = ()) -> list[Job]:
-        """Jobs with places in the queue, to be submitted later; an outcome frees its job's place.
-
-        Takes all places or none. Clients take turns. ``ids`` are those of as many jobs of an
-        earlier start. Raises QueueFull or EngineClosed.
-        """
-        jobs = [Job(client, job_id) for job_id in ids or [""] * count]
-        with self._changed:
-            self._check_open()
-            self._drop_finished()
-            own = self._queue.count_of(client)
-            if own + count > self.max_client_jobs:
-                raise QueueFull(self._seconds_until_a_place_is_free(), own)
-            if len(self._queue.jobs) + count > self.max_jobs:
-                raise QueueFull(self._seconds_until_a_place_is_free())
-            self._queue.jobs.update(jobs)
-            self.ledger.accept(jobs)
-        return jobs
-
-    def submit(self, request: GenerationRequest, job: Job | None = None, client: str = "") -> Job:
-        """Queues the request, under the job that was reserved for it or a new one of ``client``.
-
-        A reserved job that has ended meanwhile stays as it is. Raises EngineClosed, and QueueFull
-        if nothing was reserved.
-        """
-        job = job or self.reserve(client=client)[0]
-        with self._changed:
-            self._check_open()
-            if job.publish(Queued(request)):
-                self._queue.waiting.append((job, request))
-            self._changed.notify_all()
-        return job
-
-    def outlook(self, job: Job) -> Outlook:
-        """How many jobs come before this one, and the seconds until it should end."""
-        with self._changed:
-            waiting = self._queue.in_order()
-            before = next((n for n, (each, _) in enumerate(waiting) if each is job), 0)
-            line = ahead(
-                (sample for _, sample in self._running),
-                (request for _, request in waiting[: before + 1]),
-            )
-            progress = job.progress
-            left = progress.num_steps - progress.step if progress else None
-            seconds = self._pace.seconds_until_done(line, left, self._forward_limit.samples)
-        return Outlook(before, seconds)
-
-    def before(self, client: str) -> int:
-        """How many jobs have begun, or would begin before a new one of this client."""
-        with self._changed:
-            self._drop_finished()
-            running = {job for job, _ in self._running}
-            return len(running) + self._queue.before(client, running)
-
     @property
-    def seconds_a_step(self) -> float | None:
-        """Of the last batches; None before the first."""
-        return self._pace.seconds_a_turn
-
-    def stats(self) -> EngineStats:
-        totals = self.tally.totals()
-        with self._changed:
-            self._drop_finished()
-            return EngineStats(
-                jobs=len(self._queue.jobs),
-                waiting=len(self._queue.waiting),
-                running=len(self._running),
-                last_batch_size=totals.last_batch_size,
-                total_steps=self._total_steps,
-                total_images=totals.made,
-                total_failures=totals.failures.total(),
-            )
+    def _samples_a_turn(self) -> int:
+        return self._forward_limit.samples
 
     @property
     def fast_path(self) -> FastPath | None:
@@ -171,21 +85,9 @@ class Engine(ModelThread[Model]):
     def _patience(self) -> float | None:
         return TRIAL_SECONDS if self.fast_path and self.fast_path.has_more else None
 
-    def _drop_finished(self) -> None:
-        """Frees each finished job's place, its turn and its sample. Called under the lock."""
-        self._queue.drop_finished()
-        self._running = [item for item in self._running if not item[0].is_finished]
-
     def _admit(self) -> None:
         while admitted := self._next_waiting():
             self._prepare(admitted)
-
-    def _next_waiting(self) -> list[Waiting]:
-        """As many as there is room for."""
-        with self._changed:
-            self._drop_finished()  # each time: jobs may be cancelled while others are prepared
-            room = self.max_batch_size - len(self._running)
-            return self._queue.take(room)
 
     def _prepare(self, admitted: list[Waiting]) -> None:
         for job, sample in self._together("prepare", self.model.prepare, admitted):
@@ -281,18 +183,3 @@ class Engine(ModelThread[Model]):
         error.with_traceback(None)  # it holds the tensors of the failed call, and may hold itself
         if job.publish(Failed(sentence(error, job.request))):
             self.tally.failed(stage, error)
-
-    def _fail_all(self) -> None:
-        with self._changed:
-            left = list(self._queue.jobs)
-        for job in left:
-            job.publish(Failed(self._reason, stopped=True))
-
-    def _seconds_until_a_place_is_free(self) -> int:
-        """Goes by the model's default steps while all wait for captions. Called under the lock."""
-        line = ahead(
-            (sample for _, sample in self._running),
-            (request for _, request in self._queue.in_order()),
-        )
-        in_flight = line[: self.max_batch_size] or [((0, 0), self.info.num_inference_steps)]
-        return self._pace.seconds_until_one_ends(in_flight, self._forward_limit.samples)

@@ -6,22 +6,19 @@ from typing import Any, Protocol, runtime_checkable
 from PIL import Image
 
 from generator.model_info import ModelInfo
+from generator.pace import InFlight
 from generator.request import GenerationRequest
 
 PREVIEWS = 5  # of one image, at most
 
 
-class Sample(Protocol):
+class Sample(InFlight, Protocol):
     """One image between two steps (``generator.sample.Sample``)."""
 
-    request: GenerationRequest
-    step_index: int
     unseen_words: tuple[str, ...]
 
     @property
     def batch_key(self) -> Hashable: ...
-    @property
-    def num_steps(self) -> int: ...
     @property
     def is_denoised(self) -> bool: ...
 

@@ -4,8 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from generator.model import Sample
 from generator.request import GenerationRequest
 
 # The share of the newest turn: sizes and batches change, and one slow turn is no trend.
@@ -17,6 +17,16 @@ MOST_SECONDS = 3600
 
 # A size, whose images may share turns, and the steps that one image has left.
 Ahead = tuple[tuple[int, int], int]
+
+
+class InFlight(Protocol):
+    """One image that has begun."""
+
+    request: GenerationRequest
+    step_index: int
+
+    @property
+    def num_steps(self) -> int: ...
 
 
 @dataclass
@@ -72,7 +82,7 @@ def turns_in_a_round(in_flight: Sequence[Ahead], samples_a_turn: int) -> int:
     return sum(math.ceil(count / samples_a_turn) for count in sharing.values())
 
 
-def ahead(running: Iterable[Sample], waiting: Iterable[GenerationRequest]) -> list[Ahead]:
+def ahead(running: Iterable[InFlight], waiting: Iterable[GenerationRequest]) -> list[Ahead]:
     """The images in the order in which they are or will be in flight."""
     begun = [(each.request, each.num_steps - each.step_index) for each in running]
     to_come = [(request, request.num_inference_steps) for request in waiting]
