@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from generator.engine_stats import PHASES, STAGES, EngineStats
 from generator.job import Failed, Job, Queued
 from generator.ledger import Ledger
+from generator.model import FastPath
 from generator.model_info import ModelInfo
 from generator.pace import InFlight, Outlook, Pace, ahead
 from generator.queue import Queue, QueueFull, Waiting
@@ -112,6 +113,16 @@ class Desk(ModelThread[Model], Generic[Model, Image]):
         """Of the last batches; None before the first."""
         return self._pace.seconds_a_turn
 
+    @property
+    def fast_path(self) -> FastPath | None:
+        """What makes the model faster, of one that is here."""
+        return None
+
+    @property
+    def replicas(self) -> int | None:
+        """How many can be reached, of a model that is elsewhere."""
+        return None
+
     def stats(self) -> EngineStats:
         totals = self.tally.totals()
         with self._changed:
@@ -135,7 +146,7 @@ class Desk(ModelThread[Model], Generic[Model, Image]):
         """As many as there is room for."""
         with self._changed:
             self._drop_finished()  # each time: jobs may be cancelled while others are prepared
-            room = self.max_batch_size - len(self._running)
+            room = max(0, self.max_batch_size - len(self._running))
             return self._queue.take(room)
 
     def _fail_all(self) -> None:

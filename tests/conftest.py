@@ -15,8 +15,8 @@ environment.prepare(online=True)  # for the hub on this machine, which tests bri
 
 OUR_THREADS = ("generator", "captioner", "keeper", "server", "waitress")
 
-FAST = "not (tiny or demo or browser or pictures or gpu or simulated_card or slow)"
-HEAVY_FOLDERS = ("browser", "clients", "gpu", "simulated_card")
+FAST = "not (tiny or demo or browser or pictures or gpu or ray or simulated_card or slow)"
+HEAVY_FOLDERS = ("browser", "clients", "gpu", "replicas", "simulated_card")
 # Modules that take seconds to import before their tests could be deselected.
 HEAVY_IMPORT = re.compile(
     r"^(?:import|from) (?:torch|tiny|layouts|playwright|captioner\.(?:blip|__main__)"
@@ -28,7 +28,7 @@ HEAVY_IMPORT = re.compile(
 )
 
 # With several processes: all of it shares what its session makes, and what takes minutes.
-AS_ONE = ("tests/simulated_card/",)
+AS_ONE = ("tests/simulated_card/", "tests/replicas/")
 LONG = (*AS_ONE, "tests/scripts/test_demo_models.py", "tests/generator/fast/test_compiled.py")
 
 

@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 pytest_plugins = ["pytester"]
+PIN = r"[A-Za-z][A-Za-z0-9_-]*(\[[a-z]+\])?==[0-9][0-9.]*(\+cu126)?"
 
 
 def test_every_requirement_is_pinned():
@@ -19,7 +20,9 @@ def test_every_requirement_is_pinned():
         pins = [line for line in lines if line and not line.startswith(("#", "--extra-index-url"))]
         assert pins
         for pin in pins:
-            assert re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*==[0-9][0-9.]*(\+cu126)?", pin), pin
+            assert re.fullmatch(
+                r"[A-Za-z][A-Za-z0-9_-]*(\[[a-z]+\])?==[0-9][0-9.]*(\+cu126)?", pin
+            ), pin
 
 
 def test_the_torch_for_older_drivers_is_of_the_version_that_all_need():

@@ -7,18 +7,22 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from models_cache import environment
 
 environment.prepare()
 
 import captioner.engine
+import captioner.remote
 import generator.engine
+import generator.remote
+from generator.desk import Desk
 from generator.marking import Marking
 from generator.pipeline import read_model_info
 from models_cache.advice import CannotStart
 from models_cache.catalog import ROLES, Family
+from models_cache.flags import Models
 from models_cache.runtime.model_thread import DEVICE_LOST, STOPPING
 from models_cache.terminal import READER_LEFT
 from webapp import addresses, create_app, logs
@@ -37,6 +41,9 @@ from webapp.watchdog import HUNG, Watchdog
 
 PROGRAM = "scripts/serve"
 SUDDEN = (4, 5, 6)  # exit codes of what a job may have caused
+if TYPE_CHECKING:
+    from webapp.cluster import Cluster
+
 NOT_LOADED = "The models could not be loaded: the server's log says why."
 
 
@@ -64,6 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         services = make_services(settings, models, keys, recent, marking)
         sockets = bind(settings.host, [settings.port, settings.api_port])
+        cluster = open_cluster(settings, models)
     except CannotStart as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
@@ -86,9 +94,15 @@ def main(arguments: Sequence[str]) -> int:
     if keys is not None:
         reread_on_hangup(keys, server.stop)
     _announce(settings, server, keys)
-    code = _run(server, services, models, settings.step_seconds(models.placement.device.type))
+    step_seconds = settings.step_seconds(models.placement.device.type)
+    code = _run(server, services, cluster or models, step_seconds)
+    if cluster is not None:  # nothing may be sent to replicas any more
+        services.captioner.end(STOPPING)
+        services.generator.end(STOPPING)
     if keeper is not None:
         keeper.close(is_sudden=code in SUDDEN)
+    if cluster is not None:
+        cluster.close()
     return code
 
 
@@ -97,6 +111,30 @@ def open_archive(settings: Settings) -> Archive | None:
     if settings.keep is None:
         return None
     return Archive.open(settings.keep, settings.max_kept_bytes, settings.max_kept_days)
+
+
+def open_cluster(settings: Settings, models: ModelPair) -> "Cluster | None":
+    """None if both models run in this process. Raises CannotStart."""
+    if settings.engines is None:
+        return None
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")  # a late call must make no cluster anew
+    try:  # not everybody has what it needs, nor wants it loaded
+        from webapp.cluster import Cluster
+    except ImportError as error:
+        raise CannotStart(
+            "--engines needs Ray, and that is not installed",
+            "Start with: scripts/serve --with ray",
+        ) from error
+    return Cluster(naming(models, settings), models.placement.max_batch_size)
+
+
+def naming(models: ModelPair, settings: Settings) -> Settings:
+    """Settings that name both models, so that others choose the same."""
+    named = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
+    others = [
+        each.known.is_demo for family, each in models.checkpoints.items() if not named[family]
+    ]
+    return replace(settings, models=Models.DEMO if all(others) else Models.FULL)
 
 
 def read_keys(settings: Settings) -> Keys | None:
@@ -134,20 +172,30 @@ def make_services(
     info = read_model_info(models.checkpoints[Family.SDXL])
     info = replace(info, marking=marking or Marking())
     known_models = [(family, each.known) for family, each in models.checkpoints.items()]
+    where = str(models.placement.device)
+    captions: captioner.engine.Engine = captioner.engine.Engine()
+    images: Desk[Any, Any]
+    images = generator.engine.Engine(max_batch_size=models.placement.max_batch_size, info=info)
+    if settings.engines is not None:
+        captions, images, where = (
+            captioner.remote.Remote(),
+            generator.remote.Remote(info),
+            "replicas",
+        )
     return Services(
-        captioner.engine.Engine(),
-        generator.engine.Engine(max_batch_size=models.placement.max_batch_size, info=info),
+        captions,
+        images,
         JobStore(settings.max_stored_jobs, settings.max_stored_bytes),
         knows_photos=not models.checkpoints[Family.BLIP].known.is_demo,
         loading=list(models.progress.values()),
         models=[
-            ModelCard(ROLES[family], known.name, str(models.placement.device), known.licence)
+            ModelCard(ROLES[family], known.name, where, known.licence)
             for family, known in known_models
         ],
         cuda_problem=models.cuda_problem,
         keys=keys,
         recent=recent or logs.Recent(),
-        gpu_memory=models.gpu_memory,
+        gpu_memory=models.gpu_memory if settings.engines is None else lambda: None,
     )
 
 
@@ -175,7 +223,9 @@ def _announce_keys(settings: Settings, keys: Keys, page: str) -> None:
         show(page, next(iter(keys.by_name.values())))
 
 
-def _run(server: Server, services: Services, models: ModelPair, step_seconds: float) -> int:
+def _run(
+    server: Server, services: Services, models: "ModelPair | Cluster", step_seconds: float
+) -> int:
     codes: list[int] = []
 
     def give_up(code: int, reason: str) -> None:
@@ -193,7 +243,8 @@ def _run(server: Server, services: Services, models: ModelPair, step_seconds: fl
     services.captioner.start(models.load_captioner, *ends)
     services.generator.start(models.load_generator, *ends)
     engines = services.captioner, services.generator
-    Watchdog(engines, step_seconds, partial(give_up, 6, HUNG)).start()
+    if services.generator.replicas is None:  # each replica has one of its own
+        Watchdog(engines, step_seconds, partial(give_up, 6, HUNG)).start()
     code = server.run()
     if codes:
         return codes[0]

@@ -35,8 +35,10 @@ class Loading(Answer):
 @bp.get("/healthz")
 @described(Description(answer=Health))
 def healthz() -> Response:
-    """503 if an engine's thread has died: restart the process."""
-    return _answer(services().are_alive, "ok", "an engine has died")
+    """503 if an engine's thread has died: restart the process. Also while no replica is there."""
+    is_away = services().generator.replicas == 0
+    unwell = "no replica can be reached" if is_away else "an engine has died"
+    return _answer(services().are_alive, "ok", unwell)
 
 
 @bp.get("/readyz")

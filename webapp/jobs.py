@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.exceptions import ServiceUnavailable
 
-from generator.engine import Engine
+from generator.desk import Desk
 from generator.job import Event, Failed, Job, Previewed, Progress, Queued, Succeeded
 from generator.queue import QueueFull
 from generator.request import InvalidRequest
@@ -120,7 +121,7 @@ def events(job_id: str) -> Response:
     return response
 
 
-def format_events(engine: Engine, job: Job, start: int) -> Iterator[str]:
+def format_events(engine: Desk[Any, Any], job: Job, start: int) -> Iterator[str]:
     yield ": the events of one job\n\n"  # sends the headers, which leave with the first bytes
     number = start
     for event in job.follow(start, HEARTBEAT_SECONDS):

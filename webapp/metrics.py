@@ -90,6 +90,8 @@ def _queue(now: Services) -> Iterator[Metric]:
     yield _gauge("jobs", "Jobs under way, those that wait for a caption too.", stats.jobs)
     yield _gauge("jobs_waiting", "Jobs that wait for the generator.", stats.waiting)
     yield _gauge("jobs_running", "Jobs that are painted now.", stats.running)
+    if (replicas := now.generator.replicas) is not None:
+        yield _gauge("replicas", "Replicas of the painter that can be reached.", replicas)
     yield _gauge("captions_waiting", "Pictures that wait for a caption.", now.captioner.waiting)
 
 

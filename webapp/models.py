@@ -13,7 +13,7 @@ import generator.pipeline
 from captioner.blip import Blip
 from generator.sdxl import SDXL
 from models_cache.catalog import Family
-from models_cache.choose import choose
+from models_cache.choose import choose, fetch_in_child
 from models_cache.flags import FastPath, Memory, Models, Precision
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime import nvidia
@@ -49,6 +49,7 @@ class ModelPair:
         memory: Memory,
         precision: Precision = Precision.AUTO,
         fast_path: FastPath = FastPath.OFF,
+        may_fetch: bool = True,
     ) -> "ModelPair":
         """Says which models, why, and where they will be; arguments are those of the flags.
 
@@ -56,7 +57,8 @@ class ModelPair:
         """
         where = pick_device(device)
         has_cuda, problem = where.type == "cuda", nvidia.problem()
-        choice = choose(models, names, has_cuda, cuda_problem=problem)
+        fetch = fetch_in_child if may_fetch else None
+        choice = choose(models, names, has_cuda, fetch=fetch, cuda_problem=problem)
         print(choice.reason, file=sys.stderr)
         checkpoints = choice.checkpoints
         placement = place(memory, checkpoints.values(), where, precision)

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app
 
 import captioner.engine
-import generator.engine
 from captioner.images import DECODING_BYTES_PER_PIXEL, MAX_PIXELS
+from generator.desk import Desk
 from models_cache.runtime.loading import LoadProgress
 from webapp.dialects.under_way import UnderWay
 from webapp.invitations import Invitations
@@ -57,7 +57,7 @@ class Services:
     """
 
     captioner: captioner.engine.Engine
-    generator: generator.engine.Engine
+    generator: Desk[Any, Any]
     jobs: JobStore
     knows_photos: bool = True
     loading: Sequence[LoadProgress] = ()

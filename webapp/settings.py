@@ -39,6 +39,9 @@ class Settings:
     memory: Memory = Memory.AUTO
     dtype: Precision = Precision.AUTO
     fast_path: FastPath = FastPath.AUTO
+    engines: str | None = None  # "ray", or the address of a Ray cluster; None is this process
+    replicas: int | None = None  # of each model; None is one a GPU
+    max_replicas: int | None = None  # while there is much to do
     host: str = "127.0.0.1"
     port: int = 8000
     api_port: int = 5000
@@ -73,6 +76,17 @@ class Settings:
             )
         if options.c2pa_key and options.no_marking:
             parser.error("argument --c2pa-key: --no-marking leaves out what is to be signed.")
+        if (options.engines or "").startswith("ray://"):
+            parser.error(
+                "argument --engines: Ray's client cannot follow a painting: have this machine join"
+                " the cluster, and name its address, as HOST:6379 (docs/scaling.md)."
+            )
+        if options.engines and options.device.startswith("cuda:"):
+            parser.error("argument --device: each replica has a GPU of its own: say cuda, or auto.")
+        if (options.replicas or options.max_replicas) and not options.engines:
+            parser.error("argument --replicas: the models run in this process: add --engines ray.")
+        if (options.max_replicas or 1000) < (options.replicas or 1):
+            parser.error(f"argument --max-replicas: must be at least {options.replicas}.")
         if options.port == options.api_port != 0:
             parser.error("argument --api-port: the page has this port: give each its own.")
         return cls(**vars(options))
@@ -125,6 +139,7 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         " the painter; keeps what is as right and faster; off: tries nothing"
     )
     add_word_flag(parser, environ, "fast_path", FastPath.AUTO, fast)
+    _add_replica_flags(parser, environ)
     flags: dict[str, tuple[Callable[[str], object], str]] = {
         "host": (str, "the address to listen on; one that others can reach needs a key file"),
         "port": (read_port, "the page's port"),
@@ -149,6 +164,19 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     text = "signs that too: a key and its certificate, made if not there; needs --with c2pa"
     add_flag(parser, environ, "c2pa_key", None, type=Path, metavar="FILE", help=text)
     return parser
+
+
+def _add_replica_flags(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
+    """Adds what says on how many GPUs and machines the models run (docs/scaling.md)."""
+    text = (
+        "ray runs the models as replicas, on all GPUs of this machine; HOST:6379 on those of a Ray"
+        " cluster that this machine has joined; needs --with ray"
+    )
+    add_flag(parser, environ, "engines", None, metavar="WHERE", help=text)
+    text = "how many replicas of each model (one a GPU)"
+    add_flag(parser, environ, "replicas", None, type=_up_to(1000), metavar="N", help=text)
+    text = "how many there may be while there is much to do"
+    add_flag(parser, environ, "max_replicas", None, type=_up_to(1000), metavar="N", help=text)
 
 
 def _add_access_flags(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:

@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 STOPPING = "The server is stopping: try again in a minute."
 DEVICE_LOST = "The GPU has failed, and the server ends: try again once it was started anew."
 
+# Of models that are elsewhere: how many one request may lose, and between two looks for others.
+MOST_LOSSES = 3
+SECONDS_BETWEEN_LOOKS = 1.0
+
 Model = TypeVar("Model")
 Result = TypeVar("Result")
 
@@ -28,6 +32,10 @@ class EngineClosed(Exception):
 
     def __init__(self, reason: str = STOPPING) -> None:
         super().__init__(reason)
+
+
+class ReplicaLost(Exception):
+    """A model elsewhere has died, or cannot be reached; the request is as good as before."""
 
 
 class DeviceLost(BaseException):

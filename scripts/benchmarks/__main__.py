@@ -10,7 +10,7 @@ from models_cache import environment, terminal
 environment.prepare()
 
 from models_cache.advice import CannotStart
-from scripts.benchmarks import captions, images, peers, processes, web
+from scripts.benchmarks import captions, images, peers, processes, replicas, web
 from scripts.benchmarks.arguments import PROGRAM, parse, plan_of, server_flags
 from scripts.benchmarks.comparison import Comparison
 from scripts.benchmarks.machine import OtherWork, describe_machine
@@ -22,10 +22,16 @@ PARTS: dict[str, Callable[[Subject], Iterator[Comparison]]] = {
     "start": processes.start,
     "load": processes.load,
     "peers": peers.peers,
+    "replicas": replicas.replicas,
     "steps": images.by_steps,
     "engine": images.at_once_and_late,
     "captions": captions.captions,
     "http": web.http,
+}
+# What these need, and whether it is there.
+EXTRAS: dict[str, tuple[str, Callable[[], bool]]] = {
+    "peers": ("LitServe", lambda: peers.is_installed()),
+    "replicas": ("Ray", lambda: replicas.is_installed()),
 }
 # These make plain calls on the weights that we loaded.
 NEED_RESIDENT_WEIGHTS = ("steps", "engine", "captions")
@@ -65,8 +71,9 @@ def measure(subject: Subject, wanted: Collection[str]) -> Iterator[Comparison]:
         if part in NEED_RESIDENT_WEIGHTS and not subject.loaded.is_resident:
             _say(f"{part}: left out, a plain call cannot use offloaded weights")
             continue
-        if part == "peers" and not peers.is_installed():
-            _say(f"peers: left out, it needs LitServe, which {PROGRAM} --only peers installs")
+        if part in EXTRAS and not EXTRAS[part][1]():
+            needed = EXTRAS[part][0]
+            _say(f"{part}: left out, it needs {needed}, which {PROGRAM} --only {part} installs")
             continue
         _say(f"{part} ...")
         for comparison in PARTS[part](subject):

@@ -17,7 +17,7 @@ from tiny import TINY_INFO, tiny_blip, tiny_pipeline
 from captioner.blip import Blip
 from generator.sdxl import SDXL
 from models_cache.advice import CannotStart
-from scripts.benchmarks import captions, images, peers, processes
+from scripts.benchmarks import captions, images, peers, processes, replicas
 from scripts.benchmarks.__main__ import PARTS, main, measure
 from scripts.benchmarks.arguments import QUICK, parse, plan_of, server_flags
 from scripts.benchmarks.captions import APART, PLAIN, Captioned
@@ -123,19 +123,24 @@ def test_the_server_is_told_where_the_weights_go():
 def test_no_plain_call_is_tried_on_offloaded_weights(monkeypatch, capsys):
     for part in PARTS:
         monkeypatch.setitem(PARTS, part, lambda _, part=part: [Comparison(part, [])])
-    monkeypatch.setattr(peers, "is_installed", lambda: True)
+    for part in (peers, replicas):
+        monkeypatch.setattr(part, "is_installed", lambda: True)
 
     def measured(wanted: list[str], is_resident: bool) -> list[str]:
         subject = SimpleNamespace(loaded=Loaded(None, None, 4, is_resident))
         return [each.title for each in measure(subject, wanted)]
 
     assert measured(list(PARTS), is_resident=True) == list(PARTS)
-    assert measured(list(PARTS), is_resident=False) == ["start", "load", "peers", "http"]
+    others = ["start", "load", "peers", "replicas", "http"]
+    assert measured(list(PARTS), is_resident=False) == others
     assert "steps: left out" in capsys.readouterr().err
     assert measured(["http", "steps", "load"], is_resident=True) == ["load", "steps", "http"]
-    monkeypatch.setattr(peers, "is_installed", lambda: False)
-    assert measured(["http", "peers"], is_resident=True) == ["http"]
-    assert "peers: left out, it needs LitServe" in capsys.readouterr().err
+    for part in (peers, replicas):
+        monkeypatch.setattr(part, "is_installed", lambda: False)
+    assert measured(["http", "peers", "replicas"], is_resident=True) == ["http"]
+    said = capsys.readouterr().err
+    assert "peers: left out, it needs LitServe" in said
+    assert "replicas: left out, it needs Ray" in said
 
 
 @pytest.mark.parametrize("flag", ["--models=demo", "--captioner=mine", "--generator=mine"])

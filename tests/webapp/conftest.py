@@ -7,6 +7,7 @@ from dataclasses import replace
 from io import StringIO
 from threading import Timer
 
+import elsewhere
 import pytest
 from door_keys import door_keys
 from fakes import FakeBlip, FakeSDXL
@@ -26,20 +27,25 @@ from webapp.server import Server, bind
 from webapp.services import Services
 from webapp.settings import Settings
 
+MOST_JOBS = 4
+
 
 def make_services(*, knows_photos: bool) -> Services:
     return Services(
         captioner.engine.Engine(FakeBlip()),
-        generator.engine.Engine(FakeSDXL(), max_jobs=4),
+        generator.engine.Engine(FakeSDXL(), max_jobs=MOST_JOBS),
         JobStore(),
         knows_photos=knows_photos,
     )
 
 
-@pytest.fixture
-def services() -> Iterator[Services]:
-    """Engines that run, each in its thread, and demo models."""
+@pytest.fixture(params=["here", "elsewhere"])
+def services(request: pytest.FixtureRequest) -> Iterator[Services]:
+    """Engines that run, each in its thread or as a replica, and demo models."""
     services = make_services(knows_photos=False)
+    if request.param == "elsewhere":
+        desks = {"captioner": elsewhere.Captioner(), "generator": elsewhere.Generator(MOST_JOBS)}
+        services = replace(services, **desks)
     services.captioner.start()
     services.generator.start()
     yield services

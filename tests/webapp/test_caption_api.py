@@ -5,6 +5,7 @@ import json
 from io import BytesIO
 
 import pytest
+from elsewhere import model_of
 from web_client import CAPTION, picture
 
 from webapp.environ import DRAINING
@@ -25,8 +26,8 @@ def form(*pictures, **fields):
 @pytest.fixture
 def asked(services):
     """What the captioner is asked, in order."""
-    requests, caption_batch = [], services.captioner.model.caption_batch
-    services.captioner.model.caption_batch = lambda batch: (
+    requests, caption_batch = [], model_of(services.captioner).caption_batch
+    model_of(services.captioner).caption_batch = lambda batch: (
         requests.extend(batch) or caption_batch(batch)
     )
     return requests
@@ -69,9 +70,12 @@ def test_a_picture_as_large_as_an_upload_may_be_fits_in_base64(client):
 @pytest.mark.parametrize(
     "sent",
     [
-        {"path": "/caption?prefix=one&max_new_tokens=7&num_beams=2", "data": picture()},
-        {"path": "/caption", **form(picture(), prefix="one", max_new_tokens="7", num_beams="2")},
-        {
+        lambda: {"path": "/caption?prefix=one&max_new_tokens=7&num_beams=2", "data": picture()},
+        lambda: {
+            "path": "/caption",
+            **form(picture(), prefix="one", max_new_tokens="7", num_beams="2"),
+        },
+        lambda: {
             "path": "/caption?num_beams=3",
             "json": {
                 "image": in_base64(picture()),
@@ -84,7 +88,7 @@ def test_a_picture_as_large_as_an_upload_may_be_fits_in_base64(client):
     ids=["query", "form", "json"],
 )
 def test_how_to_caption_is_said_beside_the_picture(client, asked, sent):
-    assert client.post(**sent).json["caption"] == f"one {CAPTION}"
+    assert client.post(**sent()).json["caption"] == f"one {CAPTION}"
     [request] = asked
     assert (request.prefix, request.max_new_tokens, request.num_beams) == ("one", 7, 2)
 
@@ -93,7 +97,7 @@ def test_what_blip_stutters_is_left_out(client, services):
     class Said(str):
         is_familiar = None
 
-    services.captioner.model.caption_batch = lambda batch: [Said("arafed dog on a bed")]
+    model_of(services.captioner).caption_batch = lambda batch: [Said("arafed dog on a bed")]
     told = client.post("/caption", data=picture()).json
     assert told == {"caption": "dog on a bed", "is_familiar": None}
 
@@ -152,7 +156,7 @@ def test_a_picture_that_the_model_fails_on_or_has_no_words_for_is_a_500(client, 
     response = client.post("/caption", data=picture(color="red"))
     assert response.status_code == 500
     assert response.json["error"].startswith("The captioner failed on this picture")
-    services.captioner.model.caption_batch = lambda batch: [" "]
+    model_of(services.captioner).caption_batch = lambda batch: [" "]
     response = client.post("/caption", data=picture())
     assert response.status_code == 500
     assert response.json["error"].startswith("The captioner has no words for this picture")

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from checkpoints import unchecked
 
-from generator.engine import Engine
 from models_cache.catalog import Family
 from models_cache.runtime.loading import LoadProgress
 from webapp import environ
@@ -42,7 +41,7 @@ def loading(services, monkeypatch) -> LoadProgress:
     """The generator is still being loaded."""
     progress = LoadProgress(unchecked(Path(), Family.SDXL, name="a model"))
     progress.total_bytes, progress.loaded_bytes, progress.stage = 100, 40, "reading the UNet"
-    monkeypatch.setattr(Engine, "is_ready", False)
+    monkeypatch.setattr(type(services.generator), "is_ready", False)
     object.__setattr__(services, "loading", (progress,))
     return progress
 
@@ -66,8 +65,8 @@ def test_the_page_shows_how_far_the_loading_is_and_takes_pictures(client, loadin
     assert "Make a lookalike" in page
 
 
-def test_nothing_of_loading_is_left_once_models_are_warm(client, loading, monkeypatch):
-    monkeypatch.setattr(Engine, "is_ready", True)
+def test_nothing_of_loading_is_left_once_models_are_warm(client, services, loading, monkeypatch):
+    monkeypatch.setattr(type(services.generator), "is_ready", True)
     assert answers(client) == ((200, "ok"), (200, "ready"))
     assert "still loading" not in client.get("/").text
     assert client.get("/loading").json == {"models": [], "state": "Ready"}

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
+from elsewhere import model_of
 from web_client import SECONDS, alert, job_of, upload
 
 from generator.job import Succeeded
@@ -36,7 +37,7 @@ def complaint(response) -> str | None:
 
 
 def test_each_is_painted_after_or_refused_in_one_sentence(client, services, files):
-    services.captioner.model.poison = None  # some of these begin in red
+    model_of(services.captioner).poison = None  # some of these begin in red
     wrong, painted = {}, 0
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")

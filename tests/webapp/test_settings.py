@@ -27,6 +27,7 @@ CHOICES = [
     ("max-stored-mb", "4096", 4096),
     ("step-timeout", "60", 60),
     ("keep", "some/kept", Path("some/kept")),
+    ("engines", "ray", "ray"),
     ("max-kept-mb", "100", 100),
     ("max-kept-days", "7", 7),
     ("key-file", "some/keys", Path("some/keys")),
@@ -45,7 +46,9 @@ EXPOSING = [
     ("allowed-host", "NAS.example, [::2]", ("nas.example", "::2")),
     ("trusted-proxy", "127.0.0.1", "127.0.0.1"),
 ]
-FLAGS = list(dict.fromkeys(flag for flag, _, _ in CHOICES + EXPOSING))
+# Of replicas: refused where the models run in this process.
+REPLICAS = [("replicas", "3", 3), ("max-replicas", "8", 8)]
+FLAGS = list(dict.fromkeys(flag for flag, _, _ in CHOICES + EXPOSING + REPLICAS))
 
 
 def refusal(capsys, arguments, environ=None):
@@ -87,6 +90,28 @@ def test_each_setting_is_a_flag(flag, text, value):
 def test_each_flag_is_an_environment_variable(flag, text, value):
     name = flag.replace("-", "_")
     assert Settings.read([], {f"LOOKALIKE_{name.upper()}": text}) == Settings(**{name: value})
+
+
+@pytest.mark.parametrize(("flag", "text", "value"), REPLICAS)
+def test_replicas_need_a_cluster(capsys, flag, text, value):
+    settings = Settings.read(["--engines", "ray", f"--{flag}", text], {})
+    assert settings == Settings(engines="ray", **{flag.replace("-", "_"): value})
+    assert "add --engines ray" in refusal(capsys, [f"--{flag}", text])
+
+
+def test_a_replica_has_a_gpu_of_its_own(capsys):
+    said = refusal(capsys, ["--engines", "ray", "--device", "cuda:1"])
+    assert "argument --device: each replica has a GPU of its own" in said
+
+
+def test_ray_s_client_is_refused(capsys):
+    said = refusal(capsys, ["--engines", "ray://there:10001"])
+    assert "argument --engines: Ray's client cannot follow a painting" in said
+
+
+def test_there_are_not_fewer_replicas_at_most_than_at_least(capsys):
+    few = ["--engines", "ray", "--replicas", "3", "--max-replicas", "2"]
+    assert "--max-replicas: must be at least 3" in refusal(capsys, few)
 
 
 def test_the_environment_is_what_was_handed_over(monkeypatch):

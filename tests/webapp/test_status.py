@@ -99,3 +99,12 @@ def test_the_last_errors_of_the_log(patient, by_hand):
     assert "(RuntimeError)" in page
     assert "a prompt" not in page
     assert page.index("the newer") < page.index("the older")
+
+
+def test_replicas_are_counted_where_there_are_any(client, services):
+    line = "Replicas of the painter that can be reached: 1"
+    number = "\nlookalike_replicas 1.0\n"
+    is_elsewhere = services.generator.replicas is not None
+    assert (line in words(client)) == is_elsewhere
+    assert (number in client.get("/metrics").text) == is_elsewhere
+    assert ("the last batch had" in words(client)) != is_elsewhere

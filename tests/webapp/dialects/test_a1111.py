@@ -10,6 +10,7 @@ from a1111_requests import (
     pngs,
     sizes,
 )
+from elsewhere import model_of
 from web_client import CAPTION, picture
 
 from generator.png import read_parameters
@@ -68,8 +69,8 @@ def test_a_seed_that_is_not_given_is_drawn_and_told(client, seed):
 
 def test_an_empty_negative_prompt_is_none(client, services):
     asked = []
-    prepare = services.generator.model.prepare
-    services.generator.model.prepare = lambda batch: asked.extend(batch) or prepare(batch)
+    prepare = model_of(services.generator).prepare
+    model_of(services.generator).prepare = lambda batch: asked.extend(batch) or prepare(batch)
     client.post(TXT2IMG, json={"prompt": "x", "negative_prompt": ""})
     assert [request.negative_prompt for request in asked] == [None]
 

@@ -11,6 +11,9 @@ from PIL import Image
 
 from generator.png import read_parameters
 
+# What happens in the midst of a step, which a replica's desk hears of a moment later.
+here = pytest.mark.parametrize("services", ["here"], indirect=True)
+
 HOUSE = {"prompt": "a house", "steps": 4}
 IDLE = {
     "progress": 0.0,
@@ -39,6 +42,7 @@ def test_without_work_all_is_nought(client):
     assert response.headers["Cache-Control"] == "no-store"
 
 
+@here
 def test_work_shows_how_far_it_is(client, services):
     seen = during_txt2img(client, services, 2, lambda: client.get(PROGRESS).json)
     assert seen["progress"] == 0.5
@@ -49,6 +53,7 @@ def test_work_shows_how_far_it_is(client, services):
     assert not state["interrupted"]
 
 
+@here
 def test_work_that_has_hardly_begun_is_not_taken_for_none(client, services):
     seen = during_txt2img(client, services, 0, lambda: client.get(PROGRESS).json)
     assert seen["progress"] == 0.01
@@ -62,6 +67,7 @@ def during_txt2img(client, services, step, do):
     return done.result(SECONDS)
 
 
+@here
 @pytest.mark.parametrize(
     ("query", "is_shown"), [("", True), ("?skip_current_image=true", False), ("?x=1", True)]
 )
@@ -74,6 +80,7 @@ def test_the_latest_preview_is_shown_unless_it_is_not_wanted(client, services, q
         assert (preview.format, preview.size) == ("PNG", (8, 8))
 
 
+@here
 @pytest.mark.parametrize(("name", "answer"), [("interrupt", {}), ("skip", None)])
 def test_what_is_interrupted_is_answered_without_an_image(client, services, name, answer):
     done = during(services, 1, lambda: client.post(f"/sdapi/v1/{name}").json)
@@ -85,6 +92,7 @@ def test_what_is_interrupted_is_answered_without_an_image(client, services, name
     assert client.get(PROGRESS).json == IDLE
 
 
+@here
 def test_images_that_were_ready_are_kept(client, services):
     """Two of three are decoded together: the third ends between them and its own decode."""
 
@@ -109,6 +117,7 @@ def test_an_interrupt_shows_until_the_request_is_answered(patient, by_hand):
     assert patient.get(PROGRESS).json == IDLE
 
 
+@here
 def test_nobody_sees_or_stops_anothers(client, services):
     def from_elsewhere():
         client.post(INTERRUPT, environ_overrides=ELSEWHERE)
@@ -119,6 +128,7 @@ def test_nobody_sees_or_stops_anothers(client, services):
     assert done.result(SECONDS) == IDLE
 
 
+@here
 def test_nor_with_another_key(client, services):
     client.application.extensions["services"] = replace(services, keys=door_keys())
 
@@ -131,6 +141,7 @@ def test_nor_with_another_key(client, services):
     assert done.result(SECONDS) == IDLE
 
 
+@here
 def test_images_of_other_dialects_and_of_the_page_are_not_touched(client, services):
     def look_and_stop():
         client.post(INTERRUPT)

@@ -8,6 +8,7 @@ from io import BytesIO
 from zlib import crc32
 
 import pytest
+from elsewhere import model_of
 from PIL import Image
 from web_client import picture
 
@@ -87,10 +88,11 @@ def test_a_model_that_runs_out_of_time_of_its_own_is_a_failure(client, services,
     def late(batch):
         raise TimeoutError
 
-    services.captioner.model.caption_batch = late
+    model_of(services.captioner).caption_batch = late
     assert ask(client, address, picture()).status_code == 500
 
 
+@pytest.mark.parametrize("services", ["here"], indirect=True)
 def test_a_caption_that_comes_just_as_patience_ends_is_not_lost(client, services, monkeypatch):
     """The wait ends, and the caption is there before anybody looks."""
     ends = []
@@ -109,7 +111,7 @@ def test_a_caption_that_comes_just_as_patience_ends_is_not_lost(client, services
 
 @every_address
 def test_no_words_are_no_answer(client, services, address):
-    services.captioner.model.caption_batch = lambda batch: [Caption(" ")] * len(batch)
+    model_of(services.captioner).caption_batch = lambda batch: [Caption(" ")] * len(batch)
     response = ask(client, address, picture())
     assert response.status_code == 500
     assert "no words" in response.text

@@ -5,6 +5,7 @@ import json
 from io import BytesIO
 
 import pytest
+from elsewhere import model_of
 from PIL import Image
 from web_client import CAPTION, picture
 
@@ -78,8 +79,8 @@ def test_newer_javascript_clients_get_the_object_alone(client, agent, answer):
 def test_how_to_caption_can_be_said(client, services, parameters):
     body = {"inputs": in_base64(picture()), "parameters": parameters}
     asked = []
-    caption_batch = services.captioner.model.caption_batch
-    services.captioner.model.caption_batch = lambda batch: (
+    caption_batch = model_of(services.captioner).caption_batch
+    model_of(services.captioner).caption_batch = lambda batch: (
         asked.extend(batch) or caption_batch(batch)
     )
     assert client.post(BLIP, json=body).status_code == 200

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pytest
 from door_keys import ANNA, bearer
+from elsewhere import model_of
 from web_client import CAPTION, picture
 
 from webapp.dialects.prefix import prefix_of
@@ -52,8 +53,8 @@ def lines(response):
 @pytest.fixture
 def asked(services):
     """What the captioner is asked, in order."""
-    requests, caption_batch = [], services.captioner.model.caption_batch
-    services.captioner.model.caption_batch = lambda batch: (
+    requests, caption_batch = [], model_of(services.captioner).caption_batch
+    model_of(services.captioner).caption_batch = lambda batch: (
         requests.extend(batch) or caption_batch(batch)
     )
     return requests
@@ -142,7 +143,7 @@ def test_the_length_is_bounded_as_far_as_ours_can_be(client, asked, num_predict,
 
 
 def test_what_blip_stutters_is_left_out(client, services):
-    services.captioner.model.caption_batch = lambda batch: ["arafed dog on a bed"] * len(batch)
+    model_of(services.captioner).caption_batch = lambda batch: ["arafed dog on a bed"] * len(batch)
     assert client.post("/api/generate", json=generation()).json["response"] == "dog on a bed"
 
 

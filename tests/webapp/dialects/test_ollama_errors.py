@@ -4,6 +4,7 @@ import base64
 import json
 
 import pytest
+from elsewhere import model_of
 from web_client import picture
 
 from webapp.environ import DRAINING
@@ -89,7 +90,7 @@ def test_a_picture_that_the_model_fails_on_is_a_500_and_no_stream(client):
 
 
 def test_a_picture_without_words_is_told_so(client, services):
-    services.captioner.model.caption_batch = lambda batch: [" "] * len(batch)
+    model_of(services.captioner).caption_batch = lambda batch: [" "] * len(batch)
     response = client.post("/api/generate", json=generation())
     assert response.status_code == 500
     assert response.json["error"].startswith("The captioner has no words for this picture")

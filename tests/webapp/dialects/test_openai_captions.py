@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from elsewhere import model_of
 from openai_answers import CHAT, RESPONSES, event_of, told
 from web_client import CAPTION, data_url, picture
 
@@ -56,7 +57,7 @@ def test_the_last_picture_is_captioned_wherever_it_stands(client, messages):
 
 
 def test_a_caption_is_told_without_the_captioners_tics(client, services):
-    services.captioner.model.caption_batch = lambda batch: [Caption("arafed dog dog on a rug")]
+    model_of(services.captioner).caption_batch = lambda batch: [Caption("arafed dog dog on a rug")]
     answer = chat(client, user(part(PICTURE))).json
     assert answer["choices"][0]["message"]["content"] == "dog on a rug"
 
