@@ -75,18 +75,24 @@ def seam(servers: Mapping[str, Server], request: GenerationRequest, plan: Plan) 
 def burst(
     servers: Mapping[str, Server], requests: Sequence[GenerationRequest], plan: Plan
 ) -> Comparison:
-    painted = asked(servers, requests, plan, tuple(FLAGS))
+    cores_of: dict[str, list[float]] = {way: [] for way in FLAGS}
+    calls = {way: partial(_send_counting, servers[way], requests, cores_of[way]) for way in FLAGS}
+    painted = interleave(calls, plan.repeat, plan.warms_up)
     figure = Figure.of(
         f"{len(requests)} at once, images/s",
         painted,
         lambda each: len(each.latencies) / max(each.latencies),
+    )
+    front = Figure(
+        "of which the server's own process, cores",
+        {way: all_[-plan.repeat :] for way, all_ in cores_of.items()},
     )
     cores = os.cpu_count() or 1
     note = (
         f"{cores} cores: one replica computes with {cores} threads as the server's process does,"
         f" two with {max(1, cores // 2)} each. {agreement(largest_difference(painted, HERE))}"
     )
-    return Comparison("Replicas: images at once", [figure], note)
+    return Comparison("Replicas: images at once", [figure, front], note)
 
 
 def asked(
@@ -104,3 +110,13 @@ def asked(
 def _send(server: Server, requests: Sequence[GenerationRequest]) -> Painted:
     send = partial(client.generate_image, server.api_port)
     return send_all(send, requests, next(at_once(len(requests))))
+
+
+def _send_counting(
+    server: Server, requests: Sequence[GenerationRequest], cores: list[float]
+) -> Painted:
+    """Also tells how many cores the server's own process kept busy meanwhile."""
+    before = server.cpu_seconds()
+    painted = _send(server, requests)
+    cores.append((server.cpu_seconds() - before) / max(painted.latencies))
+    return painted

@@ -126,5 +126,5 @@ def test_glibc_is_asked_for_what_it_frees_and_any_other_left_alone():
     asked = []
     glibc = SimpleNamespace(mallopt=lambda *arguments: asked.append(arguments))
     environment.give_back_large_blocks(glibc)
-    assert asked == [(-3, 4_194_304), (-1, 16_777_216), (-8, 2)]
+    assert asked == [(-3, 33_554_432), (-1, 67_108_864), (-8, 2)]
     environment.give_back_large_blocks(SimpleNamespace())
