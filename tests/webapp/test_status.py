@@ -108,3 +108,10 @@ def test_replicas_are_counted_where_there_are_any(client, services):
     assert (line in words(client)) == is_elsewhere
     assert (number in client.get("/metrics").text) == is_elsewhere
     assert ("the last batch had" in words(client)) != is_elsewhere
+
+
+def test_a_phase_is_told_once_it_took_time(client, services):
+    """A replica's phases are its own."""
+    assert "Seconds of" not in words(client)
+    services.generator.submit(FAKE_INFO.request("a house")).wait()
+    assert ("Seconds of denoise" in words(client)) == (services.generator.replicas is None)
