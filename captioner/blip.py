@@ -18,7 +18,7 @@ from captioner.request import Caption, CaptionRequest
 from models_cache.flags import FastPath
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.cuda_graph import Recorded, capture_on_cuda
-from models_cache.runtime.device import on_device
+from models_cache.runtime.device import OutOfMemory, naming_out_of_memory, on_device
 from models_cache.runtime.gpu_fit import Placement
 from models_cache.runtime.model_thread import on_short_lived_thread
 from models_cache.runtime.offload import Offload
@@ -132,15 +132,19 @@ class Blip:
 
         If what is faster fails, transformers' own way takes its place for good.
         """
-        is_fast = self.static_decoder is not None or self.vision_graph is not None
+        fast = self.static_decoder, self.vision_graph
+        try:
+            return naming_out_of_memory(lambda: self._find(pixel_values, requests))
+        except Exception as error:
+            if fast == (None, None) or isinstance(error, OutOfMemory):
+                raise
+            log.warning("the fast path of the captioner failed", exc_info=True)
+            self._go_back()
         try:
             return self._find(pixel_values, requests)
-        except Exception as error:
-            if not is_fast or isinstance(error, torch.OutOfMemoryError):
-                raise
-            log.warning("the fast path of the captioner failed: from now on without", exc_info=True)
-            self._go_back()
-        return self._find(pixel_values, requests)
+        except Exception:  # it was not the fast path's fault
+            self.static_decoder, self.vision_graph = fast
+            raise
 
     def _find(
         self, pixel_values: torch.Tensor, requests: Sequence[CaptionRequest]

@@ -15,8 +15,11 @@ from torch import nn
 
 from generator.fast.candidate import Forward
 from generator.fast.graphs import Graphs
+from models_cache.runtime.trial import NotNow
 
 log = logging.getLogger(__name__)
+
+MOST_CHARACTERS = 4000  # of what the process said
 
 
 class Compiled(Forward):
@@ -46,7 +49,11 @@ class Compiled(Forward):
 
     def is_prepared(self) -> bool:
         if self._why_not is None:
-            self._why_not = self._prepared()
+            try:
+                self._why_not = self._prepared()
+            except Exception:  # the engine asks between two images, and must outlive it
+                log.warning("nothing is compiled ahead", exc_info=True)
+                self._why_not = "nothing can be compiled ahead"
         return self._why_not is not None
 
     def _prepared(self) -> str | None:
@@ -60,28 +67,27 @@ class Compiled(Forward):
         return self._ended(code)
 
     def _begin(self) -> str | None:
-        try:
-            command = self.ahead()
-            if command is None:
-                return "there is no room to compile it ahead"
-            self._errors = TemporaryFile()  # noqa: SIM115, closed once the process has ended
-            self._process = _start(command, self._errors)
-        except Exception:  # the engine asks between two images, and must outlive it
-            log.warning("nothing is compiled ahead", exc_info=True)
-            return "nothing can be compiled ahead"
+        command = self.ahead()
+        if command is None:
+            return "there is no room to compile it ahead"
+        self._errors = TemporaryFile()  # noqa: SIM115, closed once the process has ended
+        self._process = _start(command, self._errors)
         return None
 
     def _ended(self, code: int) -> str:
         assert self._errors is not None
         with self._errors as errors:
             errors.seek(0)
-            *_, last = ["", *errors.read().decode("utf-8", "replace").splitlines()]
-        return f"its compiler ended with exit code {code}: {last}" if code else ""
+            said = errors.read().decode("utf-8", "replace").strip()
+        if not code:
+            return ""
+        log.warning("compiling ahead ended with exit code %d:\n%s", code, said[-MOST_CHARACTERS:])
+        return f"its compiler ended with exit code {code}: {said.rpartition(chr(10))[2]}"
 
     def turn_on(self) -> None:
-        """Raises RuntimeError if it was not compiled ahead: a request would wait for minutes."""
+        """Raises NotNow if it was not compiled ahead: a request would wait for minutes."""
         if not self.is_prepared() or self._why_not:
-            raise RuntimeError(self._why_not or "it is not compiled yet")
+            raise NotNow(self._why_not or "it is not compiled yet")
         with self.graphs.lifted():
             super().turn_on()
 

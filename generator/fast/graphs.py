@@ -1,5 +1,6 @@
 """CUDA graphs: a whole forward launched by one call, where thousands of kernels were before."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +11,12 @@ from torch import nn
 
 from generator.fast.candidate import Forward
 from models_cache.runtime.cuda_graph import Capture, capture_on_cuda
+from models_cache.runtime.device import free
+
+log = logging.getLogger(__name__)
 
 MOST_GRAPHS = 8  # numbers of rows at one or two sizes
+IDLE_CALLS = 200  # after so many others a graph may give way
 
 Leaves = list[Any]
 Replay = Callable[[Leaves], Any]
@@ -33,24 +38,29 @@ class Graphs(Forward):
         super().__init__(f"CUDA graphs of the {name}", module)
         self._capture = capture or capture_on_cuda
         self._replays: OrderedDict[Any, Replay] = OrderedDict()
+        self._used: dict[Any, int] = {}  # the call that was the last of each graph
+        self._calls = 0
         self._seen: set[Any] = set()
+        self._failed: set[Any] = set()
 
     def around(self, before: Callable[..., Any]) -> Callable[..., Any]:
         def forward(*args: Any, **options: Any) -> Any:
             leaves, spec = torch.utils._pytree.tree_flatten((args, options))
             key = before, tuple(_kind(leaf) for leaf in leaves), spec
-            if key not in self._replays and not self._is_worth_it(key):
-                return before(*args, **options)
+            self._calls += 1
+            if key not in self._replays and self._is_worth_it(key):
+                self._record(key, before, leaves, spec)
             if key not in self._replays:
-                self._replays[key] = self._record(before, leaves, spec)
+                return before(*args, **options)
             self._replays.move_to_end(key)
+            self._used[key] = self._calls
             return self._replays[key](leaves)
 
         return forward
 
     def forget(self) -> None:
-        self._replays.clear()
-        self._seen.clear()
+        for each in (self._replays, self._used, self._seen, self._failed):
+            each.clear()
 
     def forget_unused(self) -> None:
         self._replays = OrderedDict(
@@ -69,14 +79,27 @@ class Graphs(Forward):
                 self.turn_on()
 
     def _is_worth_it(self, key: Any) -> bool:
-        """The second time, as many shapes come once."""
-        is_known = key in self._seen
+        """The second time, as many shapes come once; and if a place is free, or idle."""
+        is_known = key in self._seen and key not in self._failed
         self._seen.add(key)
-        return is_known
+        return is_known and (len(self._replays) < MOST_GRAPHS or self._oldest_is_idle())
 
-    def _record(self, before: Callable[..., Any], leaves: Leaves, spec: Any) -> Replay:
+    def _oldest_is_idle(self) -> bool:
+        return self._calls - self._used[next(iter(self._replays))] > IDLE_CALLS
+
+    def _record(self, key: Any, before: Callable[..., Any], leaves: Leaves, spec: Any) -> None:
+        """If it cannot be captured, as for want of room, it is not tried again."""
         while len(self._replays) >= MOST_GRAPHS:
             self._replays.popitem(last=False)
+        try:
+            self._replays[key] = self._recorded(before, leaves, spec)
+        except Exception:
+            log.warning("a forward is not captured as a graph", exc_info=True)
+            self._failed.add(key)
+        if key in self._failed:  # out here, as a traceback holds tensors
+            free()
+
+    def _recorded(self, before: Callable[..., Any], leaves: Leaves, spec: Any) -> Replay:
         held = [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
         args, options = torch.utils._pytree.tree_unflatten(held, spec)
         replay, result = self._capture(lambda: before(*args, **options))

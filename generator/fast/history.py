@@ -1,7 +1,8 @@
 """What earlier starts found on this device, so that none is tried twice in vain.
 
-A trial that ended the whole process is known by its beginning alone, and never tried again: else a
-server that starts anew by itself would end for ever.
+A trial that ended the whole process is known by its beginning alone. After the second it is never
+tried again: else a server that starts anew by itself would end for ever. The first may have been a
+stop that somebody asked for.
 """
 
 import json
@@ -12,7 +13,8 @@ from pathlib import Path
 from models_cache.runtime.trial import Verdict
 
 NOWHERE = Path(os.devnull)
-ENDED = "an earlier start ended while it was tried"
+ENDED_ONCE = "begun"
+ENDED = "two earlier starts ended while it was tried"
 
 
 class History:
@@ -27,14 +29,17 @@ class History:
 
     def why_not(self, name: str) -> str:
         """Why the candidate is not to be tried again; "" if it is."""
-        return str(self._known(self._read()).get(name, ""))
+        known = str(self._known(self._read()).get(name, ""))
+        return "" if known == ENDED_ONCE else known
 
     def begin(self, name: str) -> None:
-        self._write(name, ENDED)
+        has_ended = self._known(self._read()).get(name) == ENDED_ONCE
+        self._write(name, ENDED if has_ended else ENDED_ONCE)
 
     def end(self, verdict: Verdict) -> None:
-        """Keeps the reason of one that was not adopted; others are judged anew at each start."""
-        self._write(verdict.name, "" if verdict.adopted else f"{verdict.why} (found earlier)")
+        """Keeps the reason of one that is not adopted for good; others are judged at each start."""
+        is_open = verdict.adopted or verdict.for_now
+        self._write(verdict.name, "" if is_open else f"{verdict.why} (found earlier)")
 
     def _read(self) -> dict[str, object]:
         try:

@@ -37,8 +37,10 @@ class Order:
     def carry_out(self) -> None:
         """Fills torch's disk cache. Kernels depend on no weights, so these are random."""
         pick_device(self.device)  # as many threads as the server's: kernels depend on that too
+        torch.set_default_dtype(getattr(torch, self.dtype))  # in fp32 it would need twice the room
         with torch.device(self.device):
-            unet = UNet2DConditionModel.from_config(self.config).to(getattr(torch, self.dtype))
+            unet = UNet2DConditionModel.from_config(self.config)
+        torch.set_default_dtype(torch.float32)
         unet.eval().requires_grad_(False)
         if self.channels_last:
             ChannelsLast("UNet", unet).turn_on()

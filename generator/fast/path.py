@@ -62,7 +62,11 @@ class FastPath:
         assert self._prepare is not None
         prepare, self._prepare = self._prepare, None
         try:
-            self._left.extend(prepare())
+            for candidate, bench in prepare():
+                if why_not := self._history.why_not(candidate.name):
+                    self._tell(Verdict(candidate.name, False, why_not))
+                else:
+                    self._left.append((candidate, bench))
         except Exception:  # images need no fast path
             log.warning("nothing can be tried that may be faster", exc_info=True)
 
@@ -132,8 +136,6 @@ class FastPath:
             self._on.append(candidate)
 
     def _try(self, candidate: Candidate, bench: Bench) -> Verdict:
-        if why_not := self._history.why_not(candidate.name):
-            return Verdict(candidate.name, False, why_not)
         self._history.begin(candidate.name)
         try:
             verdict = try_candidate(candidate, bench)
@@ -142,6 +144,8 @@ class FastPath:
         self._history.end(verdict)
         if verdict.adopted:
             self._on.append(candidate)
+        else:
+            candidate.forget()
         for each in self._on:
             each.forget_unused()
         free()

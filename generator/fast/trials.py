@@ -25,6 +25,8 @@ from models_cache.runtime.device import free_bytes
 from models_cache.runtime.gpu_fit import STEP_BYTES_PER_PIXEL, Placement
 from models_cache.store import Store
 
+CONTEXT_BYTES = 600_000_000  # of a process on the device: 552 MB on an H200
+CANDIDATES = 2  # the edition of those below: a name may come to stand for something else
 BACKENDS = (
     SDPBackend.CUDNN_ATTENTION,
     SDPBackend.FLASH_ATTENTION,
@@ -46,7 +48,7 @@ class Painter(Protocol):
 def fast_path(sdxl: Painter, placement: Placement) -> FastPath:
     """The fast path of a model on CUDA, all of it still to be tried; on a CPU none pays."""
     folder = Store().folder / "compiled"
-    history = History(folder / "verdicts.json", _key(sdxl))
+    history = History(folder / "verdicts.json", _key(sdxl, placement))
     if sdxl.device.type != "cuda":
         return FastPath(None, history)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))
@@ -72,9 +74,10 @@ def trials(sdxl: Painter, placement: Placement) -> Iterator[Trial]:
     yield graphs, painting
 
     def ahead() -> Sequence[str] | None:
-        """None if a second UNet finds no room."""
+        """None if a second UNet finds no room beside the largest forwards of both processes."""
         free, few = free_bytes(sdxl.device), painting.inputs.first(painting.sizes[0])
-        if free is not None and free < unet.get_memory_footprint() + 2 * step_bytes:
+        needed = unet.get_memory_footprint() + 2 * painting.needed_bytes + CONTEXT_BYTES
+        if free is not None and free < needed:
             return None
         rows = range(len(few.latents), painting.sizes[-1] + 1)
         on = [each for each in kernels if each.is_on]
@@ -111,7 +114,7 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _key(sdxl: Painter) -> str:
+def _key(sdxl: Painter, placement: Placement) -> str:
     """All that a verdict depends on."""
     device = sdxl.device
     card = torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)
@@ -121,4 +124,6 @@ def _key(sdxl: Painter) -> str:
         f"torch {torch.__version__}",
         f"diffusers {diffusers.__version__}",
     )
-    return ", ".join([card, *versions, sdxl.info.name, str(sdxl.pipeline.unet.dtype)])
+    batch = f"batches of {placement.max_batch_size}"
+    own = sdxl.info.name, str(sdxl.pipeline.unet.dtype), batch, f"candidates {CANDIDATES}"
+    return ", ".join([card, *versions, *own])

@@ -16,6 +16,10 @@ FASTER = 0.95  # of the plain time, over all sizes
 NO_SLOWER = 1.02  # of the plain time, at each size
 
 
+class NotNow(Exception):
+    """The candidate cannot be turned on this time; the sentence's part says why."""
+
+
 class Candidate(Protocol):
     """What may be faster. Turning off what is off does nothing."""
 
@@ -49,11 +53,15 @@ class Bench(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``why`` completes "adopted:" or "not adopted:" for people to read."""
+    """``why`` completes "adopted:" or "not adopted:" for people to read.
+
+    ``for_now`` if another start may find otherwise, as with a want of room.
+    """
 
     name: str
     adopted: bool
     why: str
+    for_now: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}: {'' if self.adopted else 'not '}adopted, {self.why}"
@@ -62,7 +70,7 @@ class Verdict:
 def try_candidate(candidate: Candidate, bench: Bench) -> Verdict:
     """The candidate is on afterwards if it was adopted, and off if not."""
     if problem := bench.problem():
-        return Verdict(candidate.name, False, problem)
+        return Verdict(candidate.name, False, problem, for_now=True)
     try:
         expected = bench.outputs()
         candidate.turn_on()
@@ -76,7 +84,9 @@ def try_candidate(candidate: Candidate, bench: Bench) -> Verdict:
 
 def _failed(candidate: Candidate, error: Exception) -> Verdict:
     if isinstance(error, MemoryError):
-        return Verdict(candidate.name, False, "it finds no room")
+        return Verdict(candidate.name, False, "it finds no room", for_now=True)
+    if isinstance(error, NotNow):
+        return Verdict(candidate.name, False, str(error), for_now=True)
     log.info("%s failed", candidate.name, exc_info=error)
     return Verdict(candidate.name, False, f"it fails here ({first_line(error)})")
 

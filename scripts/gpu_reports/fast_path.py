@@ -1,7 +1,7 @@
 """What the judge of the fast path says of each candidate here, and what an image takes then."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
 
@@ -25,7 +25,7 @@ def measure(subject: Subject) -> Iterator[Finding]:
     path = FastPath(lambda: list(trials(loaded.sdxl, subject.placement)))
     loaded.sdxl.fast_path = path
     started = time.perf_counter()
-    yield from judged(path)
+    yield from judged(path, loaded.sdxl.improve)
     yield Finding("all was tried after", time.perf_counter() - started, "s")
     yield Finding("the fast path", path.name or "none")
     plan = subject.plan
@@ -33,12 +33,12 @@ def measure(subject: Subject) -> Iterator[Finding]:
         yield replace(finding, what=f"{finding.what}{BY_FAST_PATH}")
 
 
-def judged(path: FastPath) -> Iterator[Finding]:
+def judged(path: FastPath, improve: Callable[[], None]) -> Iterator[Finding]:
     """Each verdict as soon as there is one."""
     told = 0
     while path.has_more:
         if path.has_trial:
-            path.improve()
+            improve()
         else:
             time.sleep(SECONDS)
         for verdict in path.verdicts[told:]:

@@ -141,14 +141,33 @@ def test_what_fails_later_gives_way_for_good_and_nobody_notices(quick, times, wo
     assert quick.static_decoder is None
 
 
-def test_want_of_memory_is_nobodys_fault(quick, times, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA driver error: out of memory"),
+    ],
+)
+def test_want_of_memory_is_nobodys_fault(quick, times, monkeypatch, error):
     quick.warm_up()
 
     def run_out(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     monkeypatch.setattr(decoding.StaticDecoder, "generate", run_out)
     with pytest.raises(OutOfMemory):
+        quick.caption_batch(REQUESTS)
+    assert quick.static_decoder is not None
+
+
+def test_what_fails_without_it_too_is_not_its_fault(quick, times, monkeypatch):
+    quick.warm_up()
+
+    def fail(*_):
+        raise RuntimeError("no such picture")
+
+    monkeypatch.setattr(quick.model.vision_model, "forward", fail)
+    with pytest.raises(RuntimeError, match="no such picture"):
         quick.caption_batch(REQUESTS)
     assert quick.static_decoder is not None
 
@@ -221,7 +240,7 @@ def test_a_graph_that_fails_later_gives_way_for_good(quick, tape, words, caplog)
     tape.is_broken = True
     assert quick.caption_batch(REQUESTS[:1]) == words[:1]
     assert (quick.vision_graph, quick.static_decoder) == (None, None)
-    assert "from now on without" in caplog.text
+    assert "the fast path of the captioner failed" in caplog.text
 
 
 def test_there_are_graphs_on_cuda_where_weights_stay(parts):

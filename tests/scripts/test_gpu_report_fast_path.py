@@ -41,7 +41,7 @@ def path(monkeypatch) -> FakePath:
 
 
 def test_each_verdict_is_told_once(path):
-    assert list(fast_path.judged(path)) == [
+    assert list(fast_path.judged(path, path.improve)) == [
         Finding("first", "adopted, 0.90 of the time for 2"),
         Finding("second", "not adopted, 0.90 of the time for 2"),
     ]

@@ -178,15 +178,19 @@ def test_each_test_ends_by_itself(tmp_path: Path):
         "def test_fails(): assert 1 == 2, 'one is\\nnot two'\n"
         "def test_crashes(): os.abort()\n"
         "def test_skips(): pytest.skip('no card')\n"
+        "@pytest.fixture\n"
+        "def ends_badly(): yield; assert 0, 'at its end'\n"
+        "def test_ends_badly(ends_badly): pass\n"
     )
     names = gpu_tests.collected("test_some.py", tmp_path)
     ended = list(gpu_tests.outcomes(names, tmp_path))
-    assert [name for name, _ in ended] == names
+    assert [name for name, _ in dict(ended).items()] == names
     words = {name.rpartition("::")[2]: each for name, each in ended}
     assert words.pop("test_warns").startswith("passed in ")
     assert words == {
         "test_fails": "failed: AssertionError: one is",
         "test_skips": "skipped: no card",
+        "test_ends_badly": "failed: AssertionError: at its end",
         "test_crashes": "crashed: pytest ended with -6",
     }
 

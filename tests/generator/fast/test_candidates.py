@@ -138,6 +138,7 @@ def test_graphs_replay_what_comes_again_and_give_the_same(sdxl, bench):
 
 def test_the_graphs_that_were_used_longest_ago_go_first(sdxl, bench, monkeypatch):
     monkeypatch.setattr(graphs, "MOST_GRAPHS", 2)
+    monkeypatch.setattr(graphs, "IDLE_CALLS", 1)
     capture = FakeCapture()
     candidate = Graphs("UNet", sdxl.pipeline.unet, capture)
     candidate.turn_on()
@@ -148,6 +149,32 @@ def test_the_graphs_that_were_used_longest_ago_go_first(sdxl, bench, monkeypatch
     assert capture.captured == 3
     bench.inputs.first(2).forward(sdxl.pipeline.unet)
     assert capture.captured == 4
+    candidate.turn_off()
+
+
+def test_while_all_graphs_are_in_use_what_comes_beside_them_runs_plainly(sdxl, bench, monkeypatch):
+    monkeypatch.setattr(graphs, "MOST_GRAPHS", 2)
+    capture = FakeCapture()
+    candidate = Graphs("UNet", sdxl.pipeline.unet, capture)
+    candidate.turn_on()
+    for rows in 4 * (1, 2, 3):
+        bench.inputs.first(rows).forward(sdxl.pipeline.unet)
+    assert (capture.captured, capture.replayed) == (2, 6)
+    candidate.turn_off()
+
+
+def test_what_cannot_be_captured_runs_plainly_and_is_not_tried_again(sdxl, bench, caplog):
+    tries = []
+
+    def capture(call):
+        tries.append(call)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    plain, candidate = bench.outputs(), Graphs("UNet", sdxl.pipeline.unet, capture)
+    candidate.turn_on()
+    assert bench.difference(plain, bench.outputs()) == ""
+    assert len(tries) == 1
+    assert "a forward is not captured as a graph" in caplog.text
     candidate.turn_off()
 
 

@@ -17,6 +17,7 @@ from torch import nn
 from generator.fast import compiled
 from generator.fast.compiled import Compiled
 from generator.fast.graphs import Graphs
+from models_cache.runtime.trial import NotNow
 
 ROOT = Path(__file__).parents[3]
 SIZE = (4, 6)
@@ -129,7 +130,7 @@ def test_it_lies_beneath_graphs_which_keep_both_ways_until_one_is_adopted(compil
 def test_what_is_not_compiled_ahead_is_not_turned_on():
     net = Net()
     candidate = Compiled("Net", net, SIZE, lambda: ["sleep", "60"], Graphs("Net", net))
-    with pytest.raises(RuntimeError, match="it is not compiled yet"):
+    with pytest.raises(NotNow, match="it is not compiled yet"):
         candidate.turn_on()
     candidate._process.kill()
     candidate._process.wait()
@@ -169,7 +170,7 @@ def cannot():
 def test_what_cannot_be_compiled_ahead_is_refused_and_why(made, why, compilations):
     net = Net()
     candidate = prepared(net, made)
-    with pytest.raises(RuntimeError, match=re.escape(why)):
+    with pytest.raises(NotNow, match=re.escape(why)):
         candidate.turn_on()
     run(net, 2)
     assert compilations == []

@@ -7,6 +7,7 @@ import torch
 
 from generator.fast.history import ENDED, History
 from generator.fast.path import FastPath
+from models_cache.runtime.trial import NotNow
 
 
 class Doubles:
@@ -17,6 +18,7 @@ class Doubles:
         self.network = network
         self.error = error
         self.is_ready = True
+        self.forgot = ""
 
     def is_prepared(self):
         return self.is_ready
@@ -32,10 +34,10 @@ class Doubles:
             self.network.on.remove(self)
 
     def forget(self):
-        pass
+        self.forgot = "all"
 
     def forget_unused(self):
-        pass
+        self.forgot = "unused"
 
 
 class Network:
@@ -221,10 +223,46 @@ def test_what_ended_the_process_is_never_tried_again(network, history):
         def turn_on(self):
             raise SystemExit
 
-    with pytest.raises(SystemExit):
-        path_of(network, Ends("graphs", network), history=history)
+    for _ in range(2):  # once may have been a stop that somebody asked for
+        with pytest.raises(SystemExit):
+            path_of(network, Ends("graphs", network), history=history)
     again = path_of(network, Ends("graphs", network), history=history)
     assert again.verdicts[0].why == ENDED
+
+
+def test_a_start_that_goes_well_clears_the_one_that_ended(network, history):
+    for _ in range(2):
+        history.begin("first")
+        assert history.why_not("first") == ""
+        path_of(network, Doubles("first", network), history=history)
+        network.on.clear()
+    assert history.why_not("first") == ""
+
+
+def test_a_want_of_room_is_of_this_start_alone(network, history):
+    class Greedy(Doubles):
+        error_now = MemoryError("no room")
+
+        def turn_on(self):
+            raise self.error_now
+
+    for error, why in ((MemoryError(), "it finds no room"), (NotNow("no process"), "no process")):
+        Greedy.error_now = error
+        assert path_of(network, Greedy("graphs", network), history=history).verdicts[0].why == why
+        assert history.why_not("graphs") == ""
+
+
+def test_what_is_not_to_be_tried_is_not_prepared_either(network, history):
+    path_of(network, Doubles("slow", network), history=history)
+    slow = Doubles("slow", network)
+    slow.is_prepared = lambda: pytest.fail("it is prepared")
+    assert path_of(network, slow, history=history).verdicts[0].why.endswith("(found earlier)")
+
+
+def test_what_is_not_adopted_leaves_nothing_and_what_was_drops_what_it_made_for_that(network):
+    first, slow = Doubles("first", network), Doubles("slow", network)
+    path_of(network, first, slow)
+    assert (first.forgot, slow.forgot) == ("unused", "all")
 
 
 def test_another_card_or_driver_has_a_history_of_its_own(network, history):
@@ -238,6 +276,7 @@ def test_another_card_or_driver_has_a_history_of_its_own(network, history):
 def test_a_damaged_history_is_as_good_as_none(history, content):
     history.file.parent.mkdir(parents=True)
     history.file.write_text(content)
+    history.begin("first")
     history.begin("first")
     assert json.loads(history.file.read_text())["this card"]["first"] == ENDED
 
