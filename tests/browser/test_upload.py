@@ -259,3 +259,19 @@ def test_a_bar_shows_how_much_of_an_upload_is_sent(page: Page, site: Site):
 def test_a_large_photo_is_made_smaller_before_it_is_sent(page: Page, site: Site):
     choose(page, site, picture((3000, 1500)))
     expect(page.get_by_label("In words")).to_have_value("a picture of 2048x1024")
+
+
+def test_a_picture_that_is_chosen_before_the_script_is_there_is_sent_once(page: Page, site: Site):
+    held: list[Route] = []
+    page.route("**/sending.js", lambda route: held.append(route))  # Playwright marks a function
+    page.goto(site.url, wait_until="commit")
+    page.set_input_files("#image", picture())
+    wait_for(page, lambda: held)
+    sent = posts(page)
+    held.pop().continue_()
+    expect(page.locator("img.result")).to_have_attribute("alt", CAPTION)
+    page.unroute("**/sending.js")
+    page.go_back(wait_until="load")
+    expect(page).to_have_url(f"{site.url}/")
+    page.wait_for_timeout(500)
+    assert len(sent) == 1

@@ -117,6 +117,8 @@ upload?.addEventListener("submit", (event) => {
 });
 
 input?.addEventListener("change", () => take(input.files));
+// Chosen before this script was there. What a browser restores on the way back was sent already.
+if (input?.files.length && performance.getEntriesByType("navigation")[0]?.type === "navigate") take(input.files);
 addEventListener("paste", (event) => {
   if (event.clipboardData.files.length) take(event.clipboardData.files);
 });
