@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 BLOCK = 512  # bytes, CUDA's smallest
-OWN = {Path(__file__).with_name(name) for name in ("card.py", "tensors.py", "insertion.py")}
+OWN = {str(Path(__file__).with_name(each)) for each in ("card.py", "tensors.py", "insertion.py")}
 
 
 @dataclass
@@ -68,12 +68,13 @@ class Card:
         return torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {size} bytes")
 
     def wait(self, why: str) -> None:
-        frames = [
-            f"{Path(frame.filename).name}:{frame.name}"
-            for frame in traceback.extract_stack()
-            if "/torch/" not in frame.filename and Path(frame.filename) not in OWN
-        ]
-        self.waits[f"{why} in {frames[-1]}"] += 1
+        codes = (frame.f_code for frame, _ in traceback.walk_stack(None))
+        code = next(each for each in codes if _is_asking(each.co_filename))
+        self.waits[f"{why} in {Path(code.co_filename).name}:{code.co_name}"] += 1
 
     def _drop(self, key: int) -> None:
         self.live -= self._sizes.pop(key, 0)
+
+
+def _is_asking(file: str) -> bool:
+    return "/torch/" not in file and file not in OWN

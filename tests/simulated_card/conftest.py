@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 import torch
 
+from scripts.random_checkpoints.missing import write_missing
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 LIBRARIES = Path(torch.__file__).parent / "lib"
 INCLUDES = Path(torch.__file__).parent / "include"
 SECONDS = 1200
+PARTS = ("facts", "memory")
 TOPICS = (("shortage",), ("values", "schedulers"), ("full size",))
 AT_ONCE = 2
 REPORT = "gpu.xml"
@@ -28,6 +31,7 @@ OWN = {
     "OMP_NUM_THREADS": "1",
     "HF_HUB_OFFLINE": "1",
     "HF_DEACTIVATE_ASYNC_LOAD": "1",  # a dispatch mode is of one thread
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # tests/gpu needs none, and they take seconds to load
 }
 
 
@@ -48,14 +52,6 @@ def guard(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def on_card(guard: Path) -> Callable[..., Any]:
-    """Runs a module with the path of ``guard`` and more arguments; returns what it prints."""
-    return lambda module, *arguments: json.loads(
-        run(["-m", module, str(guard), *arguments], cwd=ROOT)
-    )
-
-
-@pytest.fixture(scope="session")
 def full_size(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both checkpoints, without weights."""
     folder = tmp_path_factory.mktemp("card") / "models_cache" / "random" / "full"
@@ -64,26 +60,37 @@ def full_size(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both tiny checkpoints."""
+    root = tmp_path_factory.mktemp("random")
+    write_missing("tiny", root)
+    return root
+
+
 @dataclass
 class Runs:
-    """What each process prints: ``tests/gpu``, and each group of topics."""
+    """What each process prints: ``tests/gpu``, each group of topics, parts of the GPU report."""
 
     gpu_tests: Future[str]
     topics: list[Future[str]]
+    report: Future[str]
 
 
 @pytest.fixture(scope="session")
-def runs(guard: Path, full_size: Path) -> Iterator[Runs]:
+def runs(guard: Path, full_size: Path, tiny: Path) -> Iterator[Runs]:
     """All of them, begun: the longest first."""
     options = ["-p", "simulated_card.plugin", "-p", "no:cacheprovider", "--junit-xml", REPORT]
     place = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), str(ROOT / "tests/gpu")]
     pytest_ = ["-m", "pytest", *options, *place]
     visit = ["-m", "simulated_card.visit", str(guard), str(full_size)]
+    report = ["-m", "simulated_card.report", str(guard), str(tiny), *PARTS]
     folder = full_size.parents[2]  # where tests/gpu looks for those checkpoints
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield Runs(
             pool.submit(run, pytest_, folder, may_fail=True, LOOKALIKE_GUARD=str(guard)),
             [pool.submit(run, [*visit, *topics], ROOT) for topics in TOPICS],
+            pool.submit(run, report, ROOT),
         )
 
 
@@ -99,6 +106,13 @@ def seen(runs: Runs) -> dict[str, Any]:
     """What was seen, by topic."""
     told = [json.loads(each.result()) for each in runs.topics]
     return {topic: what for each in told for topic, what in each.items()}
+
+
+@pytest.fixture(scope="session")
+def report(runs: Runs) -> dict[str, dict[str, Any]]:
+    """What was found, by part and by what it is of."""
+    parts = json.loads(runs.report.result())
+    return {part: {each["what"]: each for each in findings} for part, findings in parts.items()}
 
 
 def run(arguments: list[str], cwd: Path, may_fail: bool = False, **variables: str) -> str:

@@ -1,6 +1,7 @@
 """Has torch find the simulated card. What it changes stays changed: for a process of its own."""
 
 import ctypes
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ def insert(card: Card, guard: Path) -> None:
     torch.inference_mode = lambda mode=True: torch.no_grad()  # type: ignore[assignment,misc]
     torch.Tensor.pin_memory = lambda self, *_: self  # type: ignore[assignment,method-assign]
     torch.nn.functional.scaled_dot_product_attention = fused_attention
+    torch.UntypedStorage.from_file = partial(storage, card)  # type: ignore[method-assign,assignment]
     for name, stand_in in _of_cuda(card).items():
         setattr(torch.cuda, name, stand_in)
 
@@ -64,6 +66,7 @@ def _properties(card: Card) -> SimpleNamespace:
     )
 
 
+from_file = torch.UntypedStorage.from_file
 attention = torch.nn.functional.scaled_dot_product_attention
 
 
@@ -73,3 +76,13 @@ def fused_attention(query: torch.Tensor, *others: Any, **options: Any) -> Any:
         return attention(query, *others, **options)
     operation = torch.ops.aten.scaled_dot_product_attention.default
     return launch(operation, (query, *others), options)
+
+
+def storage(card: Card, filename: str, shared: bool, nbytes: int) -> torch.UntypedStorage:
+    """A file's content; memory that nobody touches for a card without values.
+
+    Gigabytes of zeros would come from the file's holes through the kernel otherwise.
+    """
+    if card.has_values:
+        return from_file(filename, shared, nbytes)
+    return torch.UntypedStorage(nbytes)

@@ -1,5 +1,6 @@
 """Has pytest run ``tests/gpu`` on a simulated card without values: ``-p simulated_card.plugin``."""
 
+import gc
 import os
 import warnings
 from collections.abc import Generator
@@ -30,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     CARD.capacity = item.callspec.params["gigabytes"] * 10**9  # type: ignore[attr-defined]
     CARD.reset()
+    gc.freeze()  # each test collects: what is here already need not be looked at again
     with SimulatedCard():
         warnings.warn(WARNING, stacklevel=1)
         return (yield)

@@ -4,6 +4,7 @@ torch works out many such shapes in Python, which takes several times as long as
 launch; a model asks for few different ones.
 """
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ class Shapes:
         return result
 
 
+@cache
 def _makes_new_tensors(func: Any) -> bool:
     """False for views, and for what writes into its arguments."""
     parts = [*func._schema.arguments, *func._schema.returns]

@@ -22,19 +22,21 @@ from scripts.random_checkpoints import checkpoint
 from scripts.random_checkpoints.sizes import TINY, Size
 from simulated_card.card import Card
 
-# As few blocks as there can be, each of a kind of its own: every allocation is a trial.
+# As few blocks and layers as there can be, each of a kind of its own: every allocation is a trial.
 TWO_BLOCKS = {
     "unet": {
         "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
         "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
         "attention_head_dim": [1, 2],
         "block_out_channels": [8, 16],
+        "layers_per_block": 1,
         "transformer_layers_per_block": [1, 1],
     },
     "vae": {
         "down_block_types": ["DownEncoderBlock2D"] * 2,
         "up_block_types": ["UpDecoderBlock2D"] * 2,
         "block_out_channels": [8, 16],
+        "layers_per_block": 1,
         "sample_size": 16,
     },
 }

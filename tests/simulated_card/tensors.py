@@ -6,6 +6,7 @@ words to come, until it has asked WORDS times.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -86,12 +87,17 @@ class OnCard(torch.Tensor):
 class SimulatedCard(TorchDispatchMode):
     """Inside it, what is asked for on cuda is made there. A mode is of one thread."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False: nothing is compiled here, and torch._dynamo would take longer than a launch."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func.overloadpacket is aten.to:  # handed over whole where no gradient is recorded
             with self:
                 return func.decompose(*args, **kwargs)
-        if _is_cuda(kwargs) or any(isinstance(each, OnCard) for each in _tensors((args, kwargs))):
+        if OnCard in types or _is_cuda(kwargs):
             return launch(func, args, kwargs)
         return func(*args, **kwargs)
 
@@ -122,10 +128,9 @@ def launch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     result = _run(func, args, kwargs)
     card.launches += 1
     known = {id(each.inner): each for each in there}
-    device = torch.device(kwargs.get("device") or there[0].device)
+    device = _device(kwargs["device"]) if kwargs.get("device") else there[0].device
     if device.type != "cuda":
         return result
-    device = torch.device("cuda", device.index or 0)
     outer = _map(result, lambda each: _outer(each, device, known))
     if func in ALL:
         outer.is_all = True
@@ -134,9 +139,15 @@ def launch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     return outer
 
 
+@cache
+def _device(asked: Any) -> torch.device:
+    device = torch.device(asked)
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
+
+
 def _is_cuda(kwargs: dict[str, Any]) -> bool:
     asked = kwargs.get("device")
-    return asked is not None and torch.device(asked).type == "cuda"
+    return asked is not None and _device(asked).type == "cuda"
 
 
 def _ends_there(func: Any, args: Any, kwargs: dict[str, Any]) -> bool:
@@ -195,13 +206,10 @@ def _outer(each: torch.Tensor, device: torch.device, known: dict[int, OnCard]) -
 
 def _tensors(each: Any) -> Iterator[torch.Tensor]:
     """Those among the arguments of an operation. torch's own pytree takes several times as long."""
-    if isinstance(each, torch.Tensor):
-        yield each
-    elif isinstance(each, list | tuple):
-        for part in each:
-            yield from _tensors(part)
-    elif isinstance(each, dict):
-        for part in each.values():
+    for part in each.values() if isinstance(each, dict) else each:
+        if isinstance(part, torch.Tensor):
+            yield part
+        elif isinstance(part, list | tuple | dict):
             yield from _tensors(part)
 
 
@@ -210,5 +218,5 @@ def _map(each: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
     if isinstance(each, torch.Tensor):
         return change(each)
     if isinstance(each, list | tuple):
-        return type(each)(_map(part, change) for part in each)
+        return type(each)([_map(part, change) for part in each])
     return each
