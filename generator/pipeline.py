@@ -1,6 +1,7 @@
 """The SDXL pipeline from a folder: each component straight to the device that it is to run on."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import diffusers
@@ -16,6 +17,7 @@ from generator.shapes import Size
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.device import vae_dtype
 from models_cache.runtime.gpu_fit import Placement, read_geometry
+from models_cache.runtime.model_thread import on_short_lived_thread
 
 TEXT_ENCODERS = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
 LATENT_CHANNELS = 4  # what diffusers takes if a config does not say
@@ -58,11 +60,12 @@ def read_model_info(checkpoint: LocalCheckpoint) -> ModelInfo:
     if reason := _why_not(checkpoint.config("unet"), checkpoint.config("vae")):
         raise checkpoint.unsuitable(reason)
     known, geometry = checkpoint.known, read_geometry(checkpoint)
-    scheduler = make_scheduler(checkpoint)
-    size, steps = geometry.default_side, most_steps(scheduler)
+    # A scheduler computes as it is made, and whoever asks here may never compute again.
+    sampler, steps = on_short_lived_thread(torch.device("cpu"), partial(_sampling, checkpoint))
+    size = geometry.default_side
     return ModelInfo(
         name=known.name,
-        sampler=sampler_name(type(scheduler).__name__, scheduler.config),
+        sampler=sampler,
         default_size=size,
         smallest_size=max(8, size // 4),
         largest_size=size * 2,
@@ -72,6 +75,12 @@ def read_model_info(checkpoint: LocalCheckpoint) -> ModelInfo:
         most_steps=steps,
         learnt_sizes=tuple(Size(*size) for size in known.sizes),
     )
+
+
+def _sampling(checkpoint: LocalCheckpoint) -> tuple[str, int]:
+    """The sampler's name, and the most steps that it can take."""
+    scheduler = make_scheduler(checkpoint)
+    return sampler_name(type(scheduler).__name__, scheduler.config), most_steps(scheduler)
 
 
 def _why_not(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from models_cache import environment, terminal
 environment.prepare()
 
 from models_cache.advice import CannotStart
-from scripts.benchmarks import captions, images, peers, processes, replicas, web
+from scripts.benchmarks import captions, encoding, images, peers, processes, replicas, web
 from scripts.benchmarks.arguments import PROGRAM, parse, plan_of, server_flags
 from scripts.benchmarks.comparison import Comparison
 from scripts.benchmarks.machine import OtherWork, describe_machine
@@ -27,6 +27,7 @@ PARTS: dict[str, Callable[[Subject], Iterator[Comparison]]] = {
     "engine": images.at_once_and_late,
     "captions": captions.captions,
     "http": web.http,
+    "png": encoding.encoding,
 }
 # What these need, and whether it is there.
 EXTRAS: dict[str, tuple[str, Callable[[], bool]]] = {

@@ -21,7 +21,7 @@ class Part:
     needs: tuple[str, ...]
 
 
-WEB = ("flask", "waitress", "pydantic", "prometheus_client", "segno")
+WEB = ("flask", "waitress", "pydantic", "prometheus_client", "segno", "isal")
 MODELS = ("torch", "diffusers", "transformers", "accelerate", "huggingface_hub", "numpy", "PIL")
 PARTS = (
     Part("facts", 40, ("torch",)),
@@ -29,7 +29,7 @@ PARTS = (
     Part("memory", 50, MODELS),
     Part("precision", 60, MODELS),
     Part("gpu_tests", 120, (*MODELS, *WEB, "pytest")),
-    Part("speed", 120, MODELS),
+    Part("speed", 120, (*MODELS, "isal")),
     Part("captions", 30, MODELS),
     Part("web", 30, (*MODELS, *WEB)),
     Part("published", 30, MODELS),

@@ -131,7 +131,7 @@ def test_no_plain_call_is_tried_on_offloaded_weights(monkeypatch, capsys):
         return [each.title for each in measure(subject, wanted)]
 
     assert measured(list(PARTS), is_resident=True) == list(PARTS)
-    others = ["start", "load", "peers", "replicas", "http"]
+    others = ["start", "load", "peers", "replicas", "http", "png"]
     assert measured(list(PARTS), is_resident=False) == others
     assert "steps: left out" in capsys.readouterr().err
     assert measured(["http", "steps", "load"], is_resident=True) == ["load", "steps", "http"]
