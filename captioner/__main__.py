@@ -23,6 +23,7 @@ from models_cache.flags import EPILOG, add_model_flags
 from models_cache.runtime import nvidia
 from models_cache.runtime.device import pick_device, use_device
 from models_cache.runtime.gpu_fit import place
+from models_cache.runtime.model_thread import on_short_lived_thread
 from models_cache.runtime.tensors import check_weights
 
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     except CannotStart as error:
         print(f"captioner: {error}", file=sys.stderr)
         return 2
-    engine = Engine(Blip.load(checkpoint, placement))
+    engine = Engine(on_short_lived_thread(device, lambda: Blip.load(checkpoint, placement)))
     engine.start()
     try:
         captioned = [

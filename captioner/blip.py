@@ -149,7 +149,8 @@ class Blip:
     def _find(
         self, pixel_values: torch.Tensor, requests: Sequence[CaptionRequest]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        image_embeds, input_ids = self.see(pixel_values), self._input_ids(requests)
+        # The ids first: bringing them waits for all that was launched before.
+        input_ids, image_embeds = self._input_ids(requests), self.see(pixel_values)
         decoder, asked = self.model.text_decoder, requests[0]
         if asked.num_beams > 1:
             count = asked.max_new_tokens

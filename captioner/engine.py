@@ -57,6 +57,11 @@ class Engine(ModelThread[Model]):
         return sum(not future.cancelled() for _, future, _, _ in list(self._waiting))
 
     @property
+    def replicas(self) -> int | None:
+        """How many can be reached, of a model that is elsewhere."""
+        return None
+
+    @property
     def verdicts(self) -> Sequence[object]:
         """What was tried to make the model faster, as sentences; empty until it is loaded."""
         return getattr(self._model, "verdicts", ())

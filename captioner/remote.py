@@ -65,6 +65,10 @@ class Remote(Engine):
         """Also false while no replica can be reached: it becomes true again by itself."""
         return super().is_alive and self._are_reached
 
+    @property
+    def replicas(self) -> int:
+        return cast(RemoteModel, self._model).replicas.count if self._model is not None else 0
+
     def step(self) -> None:
         """Sends as many pictures as there is room for."""
         replicas = cast(RemoteModel, self.model).replicas
@@ -74,7 +78,7 @@ class Remote(Engine):
     @property
     def _are_reached(self) -> bool:
         """Whether any replica is there, or none is to be there yet."""
-        return self._model is None or cast(RemoteModel, self._model).replicas.count > 0
+        return self._model is None or self.replicas > 0
 
     def _has_work(self) -> bool:
         return super()._has_work() and self._are_reached

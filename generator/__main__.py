@@ -27,6 +27,7 @@ from models_cache.flags import EPILOG, add_model_flags, add_yes_flag
 from models_cache.runtime import nvidia
 from models_cache.runtime.device import pick_device, use_device
 from models_cache.runtime.gpu_fit import place
+from models_cache.runtime.model_thread import on_short_lived_thread
 from models_cache.runtime.tensors import check_weights
 
 PARAMETERS = ("negative_prompt", "width", "height", "num_inference_steps", "guidance_scale", "seed")
@@ -66,7 +67,8 @@ def _serve(parser: argparse.ArgumentParser, options: argparse.Namespace, output:
         return 2
     except InvalidRequest as error:
         parser.error(str(error))
-    return _paint(Engine(SDXL.load(checkpoint, placement), info=info), request, output)
+    sdxl = on_short_lived_thread(device, lambda: SDXL.load(checkpoint, placement))
+    return _paint(Engine(sdxl, info=info), request, output)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -148,6 +148,8 @@ class Remote(Desk[Replicas, Sent]):
     def _paint(self, job: Job, sent: Sent) -> None:
         """Follows one job to its end, over as many replicas as it takes."""
         for _ in range(MOST_LOSSES):
+            if job.is_finished:  # it was cancelled in the pause
+                return
             step = sent.step_index
             try:
                 self._follow(job, sent)

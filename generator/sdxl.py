@@ -126,8 +126,7 @@ class SDXL:
     @torch.inference_mode()
     def prepare(self, requests: Sequence[GenerationRequest]) -> list[Sample]:
         """Samples with the requests' noise and conditioning; all texts are encoded together."""
-        with self._encoders:
-            encoded = self._encode(requests)
+        encoded = self.fast_path.with_room(lambda: self._encode_here(requests))
         pairs = zip(requests, encoded, strict=True)
         return [self._sample(request, *rows) for request, rows in pairs]
 
@@ -242,6 +241,13 @@ class SDXL:
     @on_device
     def _fit_preview(self) -> Preview:
         return Preview.fit(self.pipeline.vae)
+
+    def _encode_here(
+        self, requests: Sequence[GenerationRequest]
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """As ``_encode`` does, with the encoders on the device."""
+        with self._encoders:
+            return self._encode(requests)
 
     def _encode(
         self, requests: Sequence[GenerationRequest]

@@ -60,15 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         keys = read_keys(settings)
         marking = read_marking(settings)
         archive = open_archive(settings)
-        names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
-        models = ModelPair.choose(
-            settings.models,
-            names,
-            settings.device,
-            settings.memory,
-            settings.dtype,
-            settings.fast_path,
-        )
+        models = ModelPair.of(settings)
         services = make_services(settings, models, keys, recent, marking)
         sockets = bind(settings.host, [settings.port, settings.api_port])
         cluster = open_cluster(settings, models)

@@ -23,7 +23,12 @@ from generator.job import Event, Job
 from generator.remote import Seen
 from generator.request import GenerationRequest
 from models_cache.advice import CannotStart
-from models_cache.runtime.model_thread import SECONDS_BETWEEN_LOOKS, EngineClosed, ReplicaLost
+from models_cache.runtime.model_thread import (
+    SECONDS_BETWEEN_LOOKS,
+    EngineClosed,
+    OtherModelFailed,
+    ReplicaLost,
+)
 from models_cache.runtime.trial import first_line
 from webapp.deployments import NAMES, replica_count, target
 from webapp.replicas import Order
@@ -104,7 +109,7 @@ class Cluster:
         return dict(zip(NAMES, handles, strict=True))
 
     def _wait_for(self, name: str) -> None:
-        """Raises RuntimeError if its replicas cannot be made."""
+        """Raises RuntimeError if its replicas cannot be made, OtherModelFailed once closed."""
         told = time.monotonic()
         while not self.count(name):
             status, why = self._told.get(name, ("", ""))
@@ -114,7 +119,7 @@ class Cluster:
                 log.warning("still waiting for a replica of the %s: %s", name, why or status)
                 told = time.monotonic()
             if self._closed.wait(SECONDS_BETWEEN_LOOKS / 4):
-                raise RuntimeError("the cluster was left")
+                raise OtherModelFailed  # or the server stops: either is told elsewhere
 
     def _watch(self) -> None:
         while not self._closed.wait(SECONDS_BETWEEN_LOOKS):
@@ -222,7 +227,7 @@ def connect(address: str) -> None:
             include_dashboard=False if address == LOCAL else None,
         )
         serve.start(http_options={"location": "NoServer"})
-    except (RayError, ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises many kinds, as where it cannot write its token
         raise CannotStart(
             f"No Ray cluster can be reached at {address} ({first_line(error)})", ADVICE
         ) from error

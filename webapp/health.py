@@ -36,7 +36,7 @@ class Loading(Answer):
 @described(Description(answer=Health))
 def healthz() -> Response:
     """503 if an engine's thread has died: restart the process. Also while no replica is there."""
-    is_away = services().generator.replicas == 0
+    is_away = services().lack_replicas
     unwell = "no replica can be reached" if is_away else "an engine has died"
     return _answer(services().are_alive, "ok", unwell)
 

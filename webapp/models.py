@@ -22,6 +22,7 @@ from models_cache.runtime.gpu_fit import Placement, place
 from models_cache.runtime.loading import ConstructionLock, LoadProgress, Warmable, load_warm
 from models_cache.runtime.tensors import check_weights
 from webapp.services import GpuMemory
+from webapp.settings import Settings
 
 Model = TypeVar("Model", bound=Warmable)
 
@@ -39,6 +40,19 @@ class ModelPair:
     cuda_problem: str = ""
     fast_path: FastPath = FastPath.OFF
     lock: ConstructionLock = field(default_factory=lambda: ConstructionLock(2))
+
+    @classmethod
+    def of(cls, settings: Settings, may_fetch: bool = True) -> "ModelPair":
+        """What the server's settings ask for; as ``choose`` otherwise."""
+        return cls.choose(
+            settings.models,
+            {Family.BLIP: settings.captioner, Family.SDXL: settings.generator},
+            settings.device,
+            settings.memory,
+            settings.dtype,
+            settings.fast_path,
+            may_fetch,
+        )
 
     @classmethod
     def choose(

@@ -64,18 +64,7 @@ def choose(order: Order) -> ModelPair:
     environment.prepare()
     if unlike := differences(order.versions, versions()):
         raise RuntimeError(f"a replica has {unlike}")
-    settings = order.settings
-    names = {Family.BLIP: settings.captioner, Family.SDXL: settings.generator}
-    models = ModelPair.choose(
-        settings.models,
-        names,
-        settings.device,
-        settings.memory,
-        settings.dtype,
-        settings.fast_path,
-        may_fetch=False,
-    )
-    return replace(models, lock=ConstructionLock())
+    return replace(ModelPair.of(order.settings, may_fetch=False), lock=ConstructionLock())
 
 
 def run(engine: Engine, load: Any, models: ModelPair, settings: Settings) -> None:

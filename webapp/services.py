@@ -77,6 +77,11 @@ class Services:
         return self.captioner.is_alive and self.generator.is_alive
 
     @property
+    def lack_replicas(self) -> bool:
+        """Whether none of a model's can be reached: all goes on by itself once one can."""
+        return 0 in (self.captioner.replicas, self.generator.replicas)
+
+    @property
     def are_ready(self) -> bool:
         """Whether both run and their models are warm."""
         return self.captioner.is_ready and self.generator.is_ready

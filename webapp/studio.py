@@ -108,6 +108,8 @@ def server_state() -> str:
         total = sum(each.total_bytes for each in loading)
         loaded = sum(each.loaded_bytes for each in loading)
         return f"Loading {100 * loaded // total if total else 0} %"
+    if services().lack_replicas:
+        return "No replica now"
     own = mine.entries(request, services().jobs)
     before = services().generator.before(client())
     others = before - sum(not each.job.is_finished for each in own)

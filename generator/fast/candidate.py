@@ -16,7 +16,13 @@ from models_cache.runtime import trial
 
 
 class Candidate(trial.Candidate, Protocol):
-    """``name`` is what the log and ``/about`` call it. One that is off leaves no trace."""
+    """``name`` is what the log and ``/about`` call it. One that is off leaves no trace.
+
+    ``lacked_room`` if there was none for all that it would do: its verdict is of this start.
+    """
+
+    @property
+    def lacked_room(self) -> bool: ...
 
     def is_prepared(self) -> bool:
         """Whether it can be tried now; False while work for it goes on elsewhere."""
@@ -30,6 +36,8 @@ class Candidate(trial.Candidate, Protocol):
 
 class Prepared:
     """What needs no work ahead, and does not know where weights lie."""
+
+    lacked_room = False
 
     def is_prepared(self) -> bool:
         return True
@@ -92,8 +100,11 @@ class Attention(Prepared):
         self._switched = ExitStack()
 
     def turn_on(self) -> None:
-        # The mathematical kernel too, for sizes that this one refuses.
-        backends = [self.backend, SDPBackend.MATH]
+        # The others for what this one refuses, as most do the VAE's one head of 512: by the
+        # mathematical kernel alone an image of 1024x1024 takes gigabytes there.
+        backends = list(
+            dict.fromkeys([self.backend, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH])
+        )
         self._switched.enter_context(sdpa_kernel(backends, set_priority=True))
         self.is_on = True
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from generator.fast.candidate import Forward
 from models_cache.runtime.cuda_graph import Capture, capture_on_cuda
-from models_cache.runtime.device import free
+from models_cache.runtime.device import free, wait_for_launched
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ class Graphs(Forward):
 
     They stay while it is off, as it is turned on and off often while it is judged. ``capture`` is
     given a call without arguments, and returns what replays it and the result to be filled.
+    ``has_room`` is asked before, with the latents of a forward.
     """
 
     def __init__(
@@ -34,9 +35,11 @@ class Graphs(Forward):
         name: str,
         module: nn.Module,
         capture: Capture | None = None,
+        has_room: Callable[[torch.Tensor], bool] = lambda latents: True,
     ) -> None:
         super().__init__(f"CUDA graphs of the {name}", module)
         self._capture = capture or capture_on_cuda
+        self._has_room = has_room
         self._replays: OrderedDict[Any, Replay] = OrderedDict()
         self._used: dict[Any, int] = {}  # the call that was the last of each graph
         self._calls = 0
@@ -48,7 +51,7 @@ class Graphs(Forward):
             leaves, spec = torch.utils._pytree.tree_flatten((args, options))
             key = before, tuple(_kind(leaf) for leaf in leaves), spec
             self._calls += 1
-            if key not in self._replays and self._is_worth_it(key):
+            if key not in self._replays and self._is_worth_it(key) and self._fits(leaves[0]):
                 self._record(key, before, leaves, spec)
             if key not in self._replays:
                 return before(*args, **options)
@@ -59,6 +62,8 @@ class Graphs(Forward):
         return forward
 
     def forget(self) -> None:
+        if self._replays:
+            wait_for_launched()
         for each in (self._replays, self._used, self._seen, self._failed):
             each.clear()
 
@@ -83,6 +88,11 @@ class Graphs(Forward):
         is_known = key in self._seen and key not in self._failed
         self._seen.add(key)
         return is_known and (len(self._replays) < MOST_GRAPHS or self._oldest_is_idle())
+
+    def _fits(self, latents: torch.Tensor) -> bool:
+        fits = self._has_room(latents)
+        self.lacked_room = self.lacked_room or not fits
+        return fits
 
     def _oldest_is_idle(self) -> bool:
         return self._calls - self._used[next(iter(self._replays))] > IDLE_CALLS

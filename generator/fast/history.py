@@ -13,7 +13,7 @@ from pathlib import Path
 from models_cache.runtime.trial import Verdict
 
 NOWHERE = Path(os.devnull)
-ENDED_ONCE = "begun"
+BEGUN = "begun by process "
 ENDED = "two earlier starts ended while it was tried"
 
 
@@ -30,11 +30,13 @@ class History:
     def why_not(self, name: str) -> str:
         """Why the candidate is not to be tried again; "" if it is."""
         known = str(self._known(self._read()).get(name, ""))
-        return "" if known == ENDED_ONCE else known
+        return "" if known.startswith(BEGUN) else known
 
     def begin(self, name: str) -> None:
-        has_ended = self._known(self._read()).get(name) == ENDED_ONCE
-        self._write(name, ENDED if has_ended else ENDED_ONCE)
+        """Another process, of another GPU, may be trying the same."""
+        known = str(self._known(self._read()).get(name, ""))
+        has_ended = known.startswith(BEGUN) and not is_running(int(known.removeprefix(BEGUN)))
+        self._write(name, ENDED if has_ended else f"{BEGUN}{os.getpid()}")
 
     def end(self, verdict: Verdict) -> None:
         """Keeps the reason of one that is not adopted for good; others are judged at each start."""
@@ -65,3 +67,14 @@ class History:
         except OSError:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
+
+
+def is_running(process_id: int) -> bool:
+    """Whether it is another process that runs. Windows does not tell it so."""
+    if os.name == "nt":
+        return False
+    try:
+        os.kill(process_id, 0)
+    except OSError:
+        return False
+    return process_id != os.getpid()

@@ -5,17 +5,20 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
 
 import torch
 
 from generator.fast.candidate import Candidate, Forward
 from generator.fast.history import History
-from models_cache.runtime.device import free
+from models_cache.runtime.device import OutOfMemory, free, naming_out_of_memory
 from models_cache.runtime.trial import Bench, Verdict, first_line, try_candidate
 
 log = logging.getLogger(__name__)
 
 Trial = tuple[Candidate, Bench]
+Result = TypeVar("Result")
 
 
 class FastPath:
@@ -77,16 +80,39 @@ class FastPath:
         """
         if not self._on:
             return forward()
+        result, failure, is_short = self._fast(forward)
+        if is_short:
+            self.make_room()
+            result, failure, _ = self._fast(forward)
+        return self._plainly(forward, failure) if result is None else result
+
+    def with_room(self, work: Callable[[], Result]) -> Result:
+        """What ``work`` gives: once more after ``make_room``, if it finds none. It raises then."""
         try:
-            result = forward()
-            if bool(result.isfinite().all()):
-                return result
-            failure = "it gave NaN or infinity"
-            del result
-        except Exception as error:
-            failure = f"it fails ({first_line(error)})"
+            return naming_out_of_memory(work)
+        except OutOfMemory:
+            if not self._on:
+                raise
         # Out here, as the traceback of an error holds the tensors of every frame.
-        return self._plainly(forward, failure)
+        self.make_room()
+        return work()
+
+    def make_room(self) -> None:
+        """Gives back what candidates that are on keep on the device, and can make again."""
+        for candidate in self._on:
+            candidate.forget()
+        free()
+
+    @staticmethod
+    def _fast(forward: Callable[[], torch.Tensor]) -> tuple[torch.Tensor | None, str, bool]:
+        """The result, or what is wrong with it, and whether it is a want of room."""
+        try:
+            result = naming_out_of_memory(forward)
+            if bool(result.isfinite().all()):
+                return result, "", False
+            return None, "it gave NaN or infinity", False
+        except Exception as error:
+            return None, f"it fails ({first_line(error)})", isinstance(error, MemoryError)
 
     @contextmanager
     def off(self) -> Iterator[None]:
@@ -141,6 +167,7 @@ class FastPath:
             verdict = try_candidate(candidate, bench)
         except Exception as error:  # it could not even be turned off
             verdict = Verdict(candidate.name, False, f"it fails here ({first_line(error)})")
+        verdict = replace(verdict, for_now=verdict.for_now or candidate.lacked_room)
         self._history.end(verdict)
         if verdict.adopted:
             self._on.append(candidate)

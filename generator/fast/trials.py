@@ -1,7 +1,7 @@
 """The trials of one loaded model, in the order in which each builds on those before."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import diffusers
@@ -22,11 +22,11 @@ from generator.sample import Sample
 from generator.unet_inputs import UNetInputs
 from models_cache.runtime import nvidia
 from models_cache.runtime.device import free_bytes
-from models_cache.runtime.gpu_fit import STEP_BYTES_PER_PIXEL, Placement
+from models_cache.runtime.gpu_fit import RESERVE_BYTES, STEP_BYTES_PER_PIXEL, Placement
 from models_cache.store import Store
 
 CONTEXT_BYTES = 600_000_000  # of a process on the device: 552 MB on an H200
-CANDIDATES = 2  # the edition of those below: a name may come to stand for something else
+CANDIDATES = 3  # the edition of those below: a name may come to stand for something else
 BACKENDS = (
     SDPBackend.CUDNN_ATTENTION,
     SDPBackend.FLASH_ATTENTION,
@@ -70,7 +70,7 @@ def trials(sdxl: Painter, placement: Placement) -> Iterator[Trial]:
     if "GeForce" in torch.cuda.get_device_name(sdxl.device):
         yield HalfAccumulation(), painting
 
-    graphs = Graphs("UNet", unet)
+    graphs = Graphs("UNet", unet, has_room=room_for_graphs(sdxl, placement, painting.needed_bytes))
     yield graphs, painting
 
     def ahead() -> Sequence[str] | None:
@@ -84,6 +84,27 @@ def trials(sdxl: Painter, placement: Placement) -> Iterator[Trial]:
         return order(unet, few, rows, layout.is_on, on).command()
 
     yield Compiled("UNet", unet, size, ahead, graphs), painting
+
+
+def room_for_graphs(
+    sdxl: Painter, placement: Placement, batch_bytes: int
+) -> Callable[[torch.Tensor], bool]:
+    """Whether a graph of such latents leaves room for the largest batch, and for what comes in.
+
+    A graph keeps about what its forward takes.
+    """
+    pipeline = sdxl.pipeline
+    encoders = (pipeline.text_encoder, pipeline.text_encoder_2) if placement.device_lock else ()
+    coming = sum(int(each.get_memory_footprint()) for each in encoders)
+    pixels = pipeline.vae_scale_factor**2  # of one latent
+
+    def has_room(latents: torch.Tensor) -> bool:
+        count = len(latents) * latents.shape[-2:].numel() * pixels
+        graph = STEP_BYTES_PER_PIXEL * count // 2  # which are of two rows
+        free = free_bytes(sdxl.device)
+        return free is None or free >= graph + batch_bytes + coming + RESERVE_BYTES
+
+    return has_room
 
 
 def order(

@@ -14,6 +14,7 @@ from models_cache.advice import CannotStart
 from models_cache.flags import Precision
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime import nvidia
+from models_cache.runtime.cuda_graph import kept_by_graphs
 from models_cache.runtime.model_thread import DeviceLost
 
 AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
@@ -115,11 +116,17 @@ def free() -> None:
         torch.cuda.empty_cache()
 
 
+def wait_for_launched() -> None:
+    """Waits for what this thread has launched: memory that it still uses must not be given back."""
+    if torch.cuda.is_available():
+        torch.cuda.current_stream().synchronize()
+
+
 def free_bytes(device: torch.device) -> int | None:
     """The memory that could be allocated now; None if the system does not tell."""
     if device.type == "cuda":
         held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return int(torch.cuda.mem_get_info(device)[0] + held)
+        return int(torch.cuda.mem_get_info(device)[0] + held - kept_by_graphs(device))
     if not MEMINFO.exists():
         return None
     fields = dict(line.split(":") for line in MEMINFO.read_text().splitlines())

@@ -83,7 +83,7 @@ def try_candidate(candidate: Candidate, bench: Bench) -> Verdict:
 
 
 def _failed(candidate: Candidate, error: Exception) -> Verdict:
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return Verdict(candidate.name, False, "it finds no room", for_now=True)
     if isinstance(error, NotNow):
         return Verdict(candidate.name, False, str(error), for_now=True)

@@ -9,7 +9,7 @@ from io import BytesIO
 from random import Random
 from typing import TYPE_CHECKING
 
-from PIL import Image
+from PIL import Image, ImageChops
 from PIL.PngImagePlugin import PngInfo
 
 from generator import png_encoder
@@ -45,14 +45,14 @@ def encoding(subject: "Subject") -> Iterator[Comparison]:
 
 
 def images() -> dict[str, Image.Image]:
-    """All grain is the worst that there is, a drawing about the best."""
+    """Random bytes are the worst that there is, a drawing about the best."""
     rng = Random("encoding")
     drawing = draw_scene(sample_scene(rng), rng, SIZE)
     grain = Image.merge("RGB", [Image.effect_noise(SIZE, GRAIN) for _ in range(3)])
-    noise = Image.merge("RGB", [Image.effect_noise(SIZE, 128) for _ in range(3)])
+    width, height = SIZE
     return {
-        "all grain": noise,
-        "a drawing with grain": Image.blend(drawing, grain, 0.5),
+        "random bytes": Image.frombytes("RGB", SIZE, rng.randbytes(3 * width * height)),
+        "a drawing with grain": ImageChops.add(drawing, grain, offset=-128),
         "a drawing": drawing,
     }
 

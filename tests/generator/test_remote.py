@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from queue import Queue as Messages
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 from fakes import FAKE_INFO
@@ -191,6 +192,21 @@ def test_one_that_was_cancelled_after_a_loss_is_not_sent_again(remote, replicas)
     stream = replicas.of(job)
     job.cancel()
     stream.tell(GONE)
+    remote.close()
+    assert replicas.begun == 1
+
+
+def test_nor_is_one_that_is_cancelled_before_it_would_be(remote, replicas, monkeypatch):
+    job = ask(remote)
+    stream, paused = replicas.of(job), Event()
+
+    def pause(seconds):
+        job.cancel()
+        paused.set()
+
+    monkeypatch.setattr("generator.remote.time", SimpleNamespace(sleep=pause))
+    stream.tell(GONE)
+    assert paused.wait(SECONDS)
     remote.close()
     assert replicas.begun == 1
 

@@ -61,6 +61,17 @@ def test_a_cluster_that_cannot_be_reached_is_a_sentence(ray):
     assert "Traceback" not in done.stderr
 
 
+def test_so_is_a_home_in_which_ray_cannot_write(ray, monkeypatch):
+    from webapp.cluster import connect
+
+    def init(*_, **__):
+        raise PermissionError(13, "Permission denied", "/nonexistent/.ray")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(CannotStart, match=r"Permission denied.*/nonexistent"):
+        connect("local")
+
+
 def test_replicas_are_told_which_models_the_server_chose():
     demo, full = SimpleNamespace(is_demo=True), SimpleNamespace(is_demo=False)
 

@@ -6,6 +6,7 @@ import time
 import urllib.request
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
+from pathlib import Path
 
 import numpy
 import torch
@@ -127,7 +128,9 @@ def test_the_end_waits_for_what_is_painted(served):
     asked = ask_at_once(served, [f"prompt={PROMPT}&seed=1&num_inference_steps={LONG}"])
     time.sleep(0.5)
     assert not asked[0].done()
+    painters = served.replicas()  # later nothing tells whose they were
+    assert painters
     served.process.send_signal(signal.SIGTERM)
     assert asked[0].result(SECONDS).status == 200
     assert served.process.wait(SECONDS) == 0
-    wait_until(lambda: not served.replicas())
+    wait_until(lambda: not any(Path(f"/proc/{each}").exists() for each in painters))

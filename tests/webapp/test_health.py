@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from checkpoints import unchecked
+from elsewhere import Captioners, Painters
 
 from models_cache.catalog import Family
 from models_cache.runtime.loading import LoadProgress
@@ -26,6 +27,21 @@ def test_a_server_that_works_is_well_and_ready(client):
 def test_a_dead_engine_is_neither(client, services, engine):
     getattr(services, engine).close()
     assert answers(client) == ((503, "an engine has died"), (503, "not ready"))
+
+
+@pytest.mark.parametrize("engine", ["captioner", "generator"])
+def test_while_no_replica_can_be_reached_all_say_so_and_not_to_start_anew(
+    client, services, engine, monkeypatch
+):
+    """Of models of this process there are none to be reached."""
+    is_elsewhere = services.generator.replicas is not None
+    monkeypatch.setattr({"captioner": Captioners, "generator": Painters}[engine], "count", 0)
+    if is_elsewhere:
+        assert answers(client) == ((503, "no replica can be reached"), (503, "not ready"))
+    else:
+        assert answers(client) == ((200, "ok"), (200, "ready"))
+    assert ("once one can, all goes on by itself" in client.get("/status").text) == is_elsewhere
+    assert ("No replica now" in client.get("/").text) == is_elsewhere
 
 
 def test_an_engine_that_was_never_started_is_neither(patient):

@@ -35,7 +35,7 @@ def test_of_all_threads_one_has_a_pool(monkeypatch):
 def threads(monkeypatch: pytest.MonkeyPatch, a_pool: int) -> int:
     """How many a server has after its first image, if a pool has so many."""
     monkeypatch.setenv("OMP_NUM_THREADS", str(a_pool))
-    with serving(["--models", "demo"]) as server:
+    with serving(["--models", "demo", "--device", "cpu"]) as server:
         client.wait_until_ready(server.page_port)
         client.similar_image(server.page_port, PICTURE, {"num_inference_steps": 1})
         return min(count(server.pid) for _ in range(15))

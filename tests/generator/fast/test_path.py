@@ -1,11 +1,12 @@
 """The fast path: candidates tried one by one, and given up for good when one fails later."""
 
 import json
+import os
 
 import pytest
 import torch
 
-from generator.fast.history import ENDED, History
+from generator.fast.history import BEGUN, ENDED, History
 from generator.fast.path import FastPath
 from models_cache.runtime.trial import NotNow
 
@@ -18,6 +19,7 @@ class Doubles:
         self.network = network
         self.error = error
         self.is_ready = True
+        self.lacked_room = False
         self.forgot = ""
 
     def is_prepared(self):
@@ -228,6 +230,14 @@ def test_what_ended_the_process_is_never_tried_again(network, history):
             path_of(network, Ends("graphs", network), history=history)
     again = path_of(network, Ends("graphs", network), history=history)
     assert again.verdicts[0].why == ENDED
+
+
+def test_what_another_process_tries_just_now_has_not_ended_it(network, history):
+    parent = str(os.getppid())
+    history.file.parent.mkdir()
+    history.file.write_text(json.dumps({history.key: {"graphs": BEGUN + parent}}))
+    history.begin("graphs")
+    assert history.why_not("graphs") == ""
 
 
 def test_a_start_that_goes_well_clears_the_one_that_ended(network, history):

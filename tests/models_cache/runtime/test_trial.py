@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
+import torch
 
 from models_cache.runtime.trial import FASTER, NO_SLOWER, PAIRS, try_candidate
 
@@ -89,6 +90,7 @@ def test_what_is_equal_and_faster_is_adopted_and_stays_on():
         (FakeCandidate(fault=("plain", MemoryError("2 GB"))), "it finds no room"),
         (FakeCandidate(fault=("outputs", MemoryError("2 GB"))), "it finds no room"),
         (FakeCandidate(fault=("seconds", MemoryError("2 GB"))), "it finds no room"),
+        (FakeCandidate(fault=("on", torch.OutOfMemoryError("2 GB"))), "it finds no room"),
     ],
 )
 def test_what_is_wrong_slower_or_raises_is_not_and_goes_off(candidate, why):
