@@ -23,6 +23,7 @@ from generator.pipeline import read_model_info
 from models_cache.advice import CannotStart
 from models_cache.catalog import ROLES, Family
 from models_cache.flags import Models
+from models_cache.runtime.gpu_fit import CPU_BATCH_SIZE, MAX_BATCH_SIZE
 from models_cache.runtime.model_thread import DEVICE_LOST, STOPPING
 from models_cache.terminal import READER_LEFT
 from webapp import addresses, create_app, logs
@@ -117,7 +118,9 @@ def open_cluster(settings: Settings, models: ModelPair) -> "Cluster | None":
             "--engines needs Ray, and that is not installed",
             "Start with: scripts/serve --with ray",
         ) from error
-    return Cluster(naming(models, settings), models.placement.max_batch_size)
+    # The most that any has room for: what the server itself finds free tells nothing of them.
+    is_cuda = models.placement.device.type == "cuda"
+    return Cluster(naming(models, settings), MAX_BATCH_SIZE if is_cuda else CPU_BATCH_SIZE)
 
 
 def naming(models: ModelPair, settings: Settings) -> Settings:

@@ -56,7 +56,7 @@ class Cluster:
     def __init__(self, settings: Settings, room: int) -> None:
         self.settings = settings
         self.room = room
-        # Others may serve on the same cluster; after a crash this one takes its replicas over.
+        # Others may serve on the same cluster; after a crash this one replaces its own replicas.
         self._apps = {name: f"{name}-{socket.gethostname()}-{settings.port}" for name in NAMES}
         self._counts = dict.fromkeys(NAMES, 0)
         self._told: dict[str, tuple[str, str]] = {}  # each application's status, and why

@@ -20,7 +20,7 @@ HEALTH_SECONDS = 2.0
 # What a replica is to have of this process's environment, on another machine too.
 INHERITED = ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "HF_HUB_OFFLINE", "PYTORCH_ALLOC_CONF")
 LONGEST_STOP_SECONDS = 600.0  # an image that was begun is painted to its end
-TRIES = 3  # at making one replica
+TRIES = 3  # at making one replica: Ray counts those of all, until the first is made
 
 
 def target(name: str, order: Order) -> Any:
@@ -33,7 +33,7 @@ def target(name: str, order: Order) -> Any:
         NAMES[name],
         name=name,
         max_ongoing_requests=order.room,
-        max_constructor_retry_count=TRIES,
+        max_constructor_retry_count=TRIES * replica_count(order.settings),
         ray_actor_options=actor_options(name, order.settings),
         health_check_period_s=HEALTH_SECONDS,
         graceful_shutdown_timeout_s=LONGEST_STOP_SECONDS,

@@ -86,6 +86,15 @@ def test_replicas_are_told_which_models_the_server_chose():
     assert words(full, demo, generator="demo") == "full"
 
 
+def test_replicas_may_have_room_for_more_than_the_server_finds_here(ray, monkeypatch):
+    """The GPU of its own machine may be full of an earlier start's replicas."""
+    monkeypatch.setattr("webapp.cluster.Cluster", lambda settings, room: room)
+    for device, room in (("cuda", 4), ("cpu", 8)):
+        placement = SimpleNamespace(device=SimpleNamespace(type=device), max_batch_size=1)
+        models = SimpleNamespace(placement=placement, checkpoints={})
+        assert open_cluster(Settings(engines="ray"), models) == room
+
+
 def test_without_ray_the_server_says_how_to_get_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "webapp.cluster", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)

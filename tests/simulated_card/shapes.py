@@ -32,6 +32,14 @@ class Shapes:
 
 
 @cache
+def computes(func: Any) -> bool:
+    """False for views, and for what makes memory without filling it: they launch no kernel."""
+    written = [part.alias_info for part in func._schema.arguments if part.alias_info is not None]
+    is_view = func in VIEWS or any(not each.is_write for each in written)
+    return not is_view and not func.__name__.startswith("empty")
+
+
+@cache
 def _makes_new_tensors(func: Any) -> bool:
     """False for views, and for what writes into its arguments."""
     parts = [*func._schema.arguments, *func._schema.returns]

@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from simulated_card.card import Card
-from simulated_card.shapes import Shapes
+from simulated_card.shapes import Shapes, computes
 
 aten = torch.ops.aten
 COPYING = {aten.copy_.default, aten._to_copy.default}
@@ -126,7 +126,7 @@ def launch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if func is aten.equal.default and not card.has_values:  # zeros, as all that is read
             return True
     result = _run(func, args, kwargs)
-    card.launches += 1
+    card.launches += computes(func)
     known = {id(each.inner): each for each in there}
     device = _device(kwargs["device"]) if kwargs.get("device") else there[0].device
     if device.type != "cuda":
