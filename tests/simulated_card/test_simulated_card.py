@@ -46,8 +46,8 @@ def test_the_host_waits_for_no_step_and_seldom_else(full):
 
 
 def test_one_forward_launches_as_much_for_three_images_as_for_one(full):
-    """Some 5,500: the UNet's, and a dozen for each image's own scheduler."""
-    assert 5_000 < full["one"]["launches"] < 6_000
+    """Some 2,000: the UNet's, and ten for each image's own scheduler."""
+    assert 1_900 < full["one"]["launches"] < 2_100
     assert full["denoise"]["launches"] - full["one"]["launches"] < 50
 
 
