@@ -60,12 +60,12 @@ def read_model_info(checkpoint: LocalCheckpoint) -> ModelInfo:
     if reason := _why_not(checkpoint.config("unet"), checkpoint.config("vae")):
         raise checkpoint.unsuitable(reason)
     known, geometry = checkpoint.known, read_geometry(checkpoint)
-    # A scheduler computes as it is made, and whoever asks here may never compute again.
-    sampler, steps = on_short_lived_thread(torch.device("cpu"), partial(_sampling, checkpoint))
-    size = geometry.default_side
+    # It computes as it is made, and whoever asks here may never compute again.
+    scheduler = on_short_lived_thread(torch.device("cpu"), partial(make_scheduler, checkpoint))
+    size, steps = geometry.default_side, most_steps(scheduler)
     return ModelInfo(
         name=known.name,
-        sampler=sampler,
+        sampler=sampler_name(type(scheduler).__name__, scheduler.config),
         default_size=size,
         smallest_size=max(8, size // 4),
         largest_size=size * 2,
@@ -75,12 +75,6 @@ def read_model_info(checkpoint: LocalCheckpoint) -> ModelInfo:
         most_steps=steps,
         learnt_sizes=tuple(Size(*size) for size in known.sizes),
     )
-
-
-def _sampling(checkpoint: LocalCheckpoint) -> tuple[str, int]:
-    """The sampler's name, and the most steps that it can take."""
-    scheduler = make_scheduler(checkpoint)
-    return sampler_name(type(scheduler).__name__, scheduler.config), most_steps(scheduler)
 
 
 def _why_not(unet: Mapping[str, Any], vae: Mapping[str, Any]) -> str | None:

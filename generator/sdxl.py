@@ -126,7 +126,7 @@ class SDXL:
     @torch.inference_mode()
     def prepare(self, requests: Sequence[GenerationRequest]) -> list[Sample]:
         """Samples with the requests' noise and conditioning; all texts are encoded together."""
-        encoded = self.fast_path.with_room(lambda: self._encode_here(requests))
+        encoded = self.fast_path.with_room(lambda: self._encode(requests))
         pairs = zip(requests, encoded, strict=True)
         return [self._sample(request, *rows) for request, rows in pairs]
 
@@ -242,22 +242,16 @@ class SDXL:
     def _fit_preview(self) -> Preview:
         return Preview.fit(self.pipeline.vae)
 
-    def _encode_here(
-        self, requests: Sequence[GenerationRequest]
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """As ``_encode`` does, with the encoders on the device."""
-        with self._encoders:
-            return self._encode(requests)
-
     def _encode(
         self, requests: Sequence[GenerationRequest]
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Each request's rows for the UNet: the negative prompt's first if there is guidance."""
         texts = [text for request in requests for text in self._texts(request) if text is not None]
         unique = list(dict.fromkeys(texts))
-        prompt_embeds, _, pooled, _ = self.pipeline.encode_prompt(
-            unique, device=self.device, do_classifier_free_guidance=False
-        )
+        with self._encoders:
+            prompt_embeds, _, pooled, _ = self.pipeline.encode_prompt(
+                unique, device=self.device, do_classifier_free_guidance=False
+            )
         rows: dict[str | None, tuple[torch.Tensor, torch.Tensor]] = dict(
             zip(unique, zip(prompt_embeds.split(1), pooled.split(1), strict=True), strict=True)
         )

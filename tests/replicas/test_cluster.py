@@ -62,14 +62,14 @@ def test_a_cluster_that_cannot_be_reached_is_a_sentence(ray):
 
 
 def test_so_is_a_home_in_which_ray_cannot_write(ray, monkeypatch):
-    from webapp.cluster import connect
+    from webapp.cluster import LOCAL, connect
 
     def init(*_, **__):
         raise PermissionError(13, "Permission denied", "/nonexistent/.ray")
 
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(CannotStart, match=r"Permission denied.*/nonexistent"):
-        connect("local")
+        connect(LOCAL)
 
 
 def test_replicas_are_told_which_models_the_server_chose():

@@ -240,6 +240,7 @@ def test_without_a_key_file_the_door_is_open_and_leads_nowhere(patient):
 
 class BrokenCaptioner:
     is_alive = is_ready = True
+    replicas = None
 
     def submit(self, request, client):
         raise RuntimeError

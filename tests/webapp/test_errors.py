@@ -19,6 +19,7 @@ OTHER_METHODS = "This address takes other methods."
 
 class BrokenCaptioner:
     is_alive = True
+    replicas = None
 
     def submit(self, request, client):
         raise RuntimeError(SECRET)
