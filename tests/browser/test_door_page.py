@@ -60,6 +60,7 @@ def test_a_browser_whose_key_is_taken_away_is_told_so_on_the_page_it_has(
     page.goto(locked_site.url)
     come_in(page)
     expect(page.locator("#image")).to_be_attached()
+    page.wait_for_load_state()  # its scripts need the key as well
     assert locked_site.services.keys
     locked_site.services.keys.by_name = {"bert": "another-key-0123456789"}
     page.set_input_files("#image", picture())
