@@ -90,6 +90,12 @@ def tiny_pipeline(folder: Path) -> StableDiffusionXLPipeline:
     )
 
 
+def is_channels_last(module: torch.nn.Module) -> bool:
+    """Whether each convolution that is wider than a pixel is."""
+    weights = [each for each in module.parameters() if each.ndim == 4 and each.shape[-1] > 1]
+    return all(each.is_contiguous(memory_format=torch.channels_last) for each in weights)
+
+
 def _vae() -> AutoencoderKL:
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 3,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from checkpoints import local
 from diffusers import DPMSolverMultistepScheduler, HeunDiscreteScheduler, StableDiffusionXLPipeline
-from tiny import TINY_INFO, alone, tiny_pipeline
+from tiny import TINY_INFO, alone, is_channels_last, tiny_pipeline
 
 from generator.engine import Engine
 from generator.job import Job, Succeeded
@@ -235,6 +235,8 @@ def test_what_diffusers_saved_is_loaded_in_full_precision_on_a_cpu(pipeline, tmp
     half.to(torch.float16).save_pretrained(tmp_path / "saved", variant="fp16")
     loaded = SDXL.load(local(tmp_path / "saved", Family.SDXL), Placement(torch.device("cpu")))
     assert {parameter.dtype for parameter in loaded.pipeline.unet.parameters()} == {torch.float32}
+    assert is_channels_last(loaded.pipeline.unet)
+    assert is_channels_last(loaded.pipeline.vae)
     assert loaded.info == replace(TINY_INFO, name="a checkpoint")
     [job] = run_apart(loaded, [RED])
     expected = np.asarray(alone(pipeline, RED, "pil"), dtype=int)

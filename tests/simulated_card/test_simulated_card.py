@@ -110,6 +110,10 @@ def test_what_is_painted_there_is_what_was_asked_for(seen):
     assert seen["values"]["said"] == 2 * ["a red house by the sea"]
 
 
+def test_on_a_card_a_trial_decides_on_the_layout(seen):
+    assert not seen["values"]["is_channels_last"]
+
+
 def test_a_planted_wait_is_seen(seen):
     planted = seen["values"]["planted"]["wait"]
     assert planted["waits"] == {"item in values.py:waits": 3}

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from PIL import Image
+from tiny import is_channels_last
 
 from captioner.blip import Blip
 from captioner.decoding import StaticDecoder
@@ -34,7 +35,11 @@ def see(card: Card, folder: Path) -> dict[str, Any]:
     blip.static_decoder = StaticDecoder(blip.model.text_decoder)
     said += blip.caption_batch(pictures)
     tiny = tiny_sdxl(folder / "tiny")
-    return {"said": said, "planted": {fault: planted(card, tiny, fault) for fault in FAULTS}}
+    return {
+        "said": said,
+        "is_channels_last": is_channels_last(sdxl.pipeline.unet),
+        "planted": {fault: planted(card, tiny, fault) for fault in FAULTS},
+    }
 
 
 def requests(sdxl: SDXL) -> list[GenerationRequest]:

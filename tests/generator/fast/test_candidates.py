@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
-from tiny import TINY_INFO, tiny_pipeline
+from tiny import TINY_INFO, is_channels_last, tiny_pipeline
 from torch.nn.attention import SDPBackend
 
 from generator.fast import graphs
@@ -52,20 +52,14 @@ def _inference():
         yield
 
 
-def layout(module: torch.nn.Module) -> bool:
-    """Whether it is channels_last: of the convolutions that are wider than a pixel."""
-    weights = [each for each in module.parameters() if each.ndim == 4 and each.shape[-1] > 1]
-    return all(each.is_contiguous(memory_format=torch.channels_last) for each in weights)
-
-
 def test_channels_last_gives_the_same_and_goes_off_again(sdxl, bench):
     unet, plain = sdxl.pipeline.unet, bench.outputs()
     candidate = ChannelsLast("UNet", unet)
     candidate.turn_on()
-    assert layout(unet)
+    assert is_channels_last(unet)
     assert bench.difference(plain, bench.outputs()) == ""
     candidate.turn_off()
-    assert not layout(unet)
+    assert not is_channels_last(unet)
     assert all(torch.equal(*pair) for pair in zip(plain, bench.outputs(), strict=True))
 
 
@@ -225,11 +219,11 @@ def test_an_image_may_differ_by_half_a_level_on_average(sdxl, samples):
 
 def test_a_real_trial_of_the_whole_decoder_leaves_it_as_it_was(sdxl, samples):
     vae = sdxl.pipeline.vae
-    before = layout(vae)
+    before = is_channels_last(vae)
     bench = DecodeBench(sdxl.pixels, samples[0])
     verdict = try_candidate(ChannelsLast("VAE", vae), bench)
     assert verdict.name == "VAE in channels_last"
-    assert layout(vae) is (True if verdict.adopted else before)
+    assert is_channels_last(vae) is (True if verdict.adopted else before)
     ChannelsLast("VAE", vae).turn_off()
 
 
