@@ -8,9 +8,8 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from threading import Thread
+from functools import partial
 from typing import Protocol
-from weakref import WeakSet
 
 from PIL import Image
 
@@ -18,6 +17,7 @@ from generator.desk import Desk
 from generator.job import Event, Failed, Job, Progress, Succeeded
 from generator.model_info import ModelInfo
 from generator.request import GenerationRequest
+from models_cache.runtime.followers import Followers
 from models_cache.runtime.model_thread import (
     MOST_LOSSES,
     SECONDS_BETWEEN_LOOKS,
@@ -26,7 +26,6 @@ from models_cache.runtime.model_thread import (
 )
 
 log = logging.getLogger(__name__)
-CLOSING_SECONDS = 1.0  # for a replica that says nothing any more
 LOST = "The replicas that painted this were lost, one after another: try again."
 NO_REPLICA = "No replica of the painter can be reached: try again in a minute."
 
@@ -91,7 +90,7 @@ class Remote(Desk[Replicas, Sent]):
     ) -> None:
         super().__init__(replicas, info, 0, max_jobs, max_client_jobs, clock)
         self.pause_seconds = SECONDS_BETWEEN_LOOKS  # after a loss of which nothing was heard
-        self._followers: WeakSet[Thread] = WeakSet()
+        self._followers = Followers("generator-replica")
 
     @property
     def is_alive(self) -> bool:
@@ -123,15 +122,12 @@ class Remote(Desk[Replicas, Sent]):
             with self._changed:
                 self._running.append((job, sent))
             job.when_finished(self._wake)
-            follower = Thread(target=self._paint, args=(job, sent), name="generator-replica")
-            self._followers.add(follower)
-            follower.start()
+            self._followers.start(partial(self._paint, job, sent))
 
     def close(self) -> None:
         """As the engine's: what is left fails, and its replicas are told."""
         super().close()
-        for follower in list(self._followers):
-            follower.join(CLOSING_SECONDS)
+        self._followers.join()
 
     def _has_work(self) -> bool:
         self._drop_finished()

@@ -1,6 +1,7 @@
 """Replicas in this process: what a cluster is to ``generator.remote`` and ``captioner.remote``."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future
 
 from fakes import FAKE_INFO, FakeBlip, FakeSDXL
 
@@ -52,8 +53,8 @@ class Captioners:
     def __init__(self, engine: captioner.engine.Engine) -> None:
         self.engine = engine
 
-    def caption(self, request: CaptionRequest) -> Callable[[], Caption]:
-        return self.engine.submit(request).result
+    def caption(self, request: CaptionRequest) -> Future[Caption]:
+        return self.engine.submit(request)
 
 
 class Generator(generator.remote.Remote):
@@ -77,7 +78,7 @@ class Captioner(captioner.remote.Remote):
 
     def __init__(self) -> None:
         self.elsewhere = captioner.engine.Engine(FakeBlip())
-        super().__init__(captioner.remote.RemoteModel(Captioners(self.elsewhere)))
+        super().__init__(Captioners(self.elsewhere))
 
     def start(self, *arguments: object, **options: object) -> None:
         self.elsewhere.start()

@@ -13,6 +13,7 @@ from models_cache import environment
 
 environment.prepare()
 
+import captioner.desk
 import captioner.engine
 import captioner.remote
 import generator.engine
@@ -168,7 +169,7 @@ def make_services(
     info = replace(info, marking=marking or Marking())
     known_models = [(family, each.known) for family, each in models.checkpoints.items()]
     where = str(models.placement.device)
-    captions: captioner.engine.Engine = captioner.engine.Engine()
+    captions: captioner.desk.Desk[Any] = captioner.engine.Engine()
     images: Desk[Any, Any]
     images = generator.engine.Engine(max_batch_size=models.placement.max_batch_size, info=info)
     if settings.engines is not None:

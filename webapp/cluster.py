@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -16,7 +16,6 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
-import captioner.remote
 from captioner.request import Caption, CaptionRequest
 from generator.fewest_steps import LOAD
 from generator.job import Event, Job
@@ -78,9 +77,9 @@ class Cluster:
         self.room = min(self.room, painters.room_of_one())
         return painters
 
-    def load_captioner(self) -> captioner.remote.RemoteModel:
+    def load_captioner(self) -> "Captioners":
         self._wait_for("captioner")
-        return captioner.remote.RemoteModel(Captioners(self, self._handles["captioner"]))
+        return Captioners(self, self._handles["captioner"])
 
     def close(self) -> None:
         """Ends the replicas, and a cluster of this machine alone."""
@@ -196,15 +195,24 @@ class Captioners:
     def room(self) -> int:
         return self._cluster.room
 
-    def caption(self, request: CaptionRequest) -> Callable[[], Caption]:
-        response = self._handle.caption.remote(request)
+    def caption(self, request: CaptionRequest) -> "Pending":
+        return Pending(self._handle.caption.remote(request))
 
-        def result() -> Caption:
-            with naming_losses():
-                said: Caption = response.result()
-                return said
 
-        return result
+class Pending:
+    """One picture's words, from its replica."""
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+
+    def result(self) -> Caption:
+        """Raises ReplicaLost, or what the model raised."""
+        with naming_losses():
+            said: Caption = self._response.result()
+            return said
+
+    def cancel(self) -> None:
+        self._response.cancel()
 
 
 def connect(address: str) -> None:

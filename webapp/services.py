@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from flask import current_app
 
-import captioner.engine
+import captioner.desk
 from captioner.images import DECODING_BYTES_PER_PIXEL, MAX_PIXELS
 from generator.desk import Desk
 from models_cache.runtime.loading import LoadProgress
@@ -56,7 +56,7 @@ class Services:
     ``automatic1111`` are the jobs of that dialect that are under way.
     """
 
-    captioner: captioner.engine.Engine
+    captioner: captioner.desk.Desk[Any]
     generator: Desk[Any, Any]
     jobs: JobStore
     knows_photos: bool = True

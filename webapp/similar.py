@@ -71,7 +71,7 @@ def _give_up(jobs: list[Job], to_come: "Future[Caption]") -> None:
 
 
 def _generate(services: Services, jobs: list[Job], order: Order, done: "Future[Caption]") -> None:
-    """Runs on the captioner's thread, as soon as the caption is there or has failed."""
+    """Runs on a thread of the captioner's, as soon as the caption is there or has failed."""
     if done.cancelled():
         return
     if (failure := done.exception()) is not None:

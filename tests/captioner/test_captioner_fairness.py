@@ -3,7 +3,8 @@
 import pytest
 from captioning_engine import picture
 
-from captioner.engine import Engine, TooManyCaptions
+from captioner.desk import TooManyCaptions
+from captioner.engine import Engine
 
 
 def test_a_picture_of_another_is_in_the_next_batch(model):

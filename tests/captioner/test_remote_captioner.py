@@ -1,40 +1,54 @@
-"""Captions that replicas elsewhere make."""
+"""Captions that replicas elsewhere make: none is lost, and none waits for another's replica."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from queue import Queue as Messages
 
 import pytest
+from captioning_engine import SECONDS, picture
 from fakes import FakeBlip
 from PIL import Image
 
 from captioner.engine import Engine
-from captioner.remote import NO_REPLICA, Remote, RemoteModel
+from captioner.remote import NO_REPLICA, Remote
 from captioner.replica import Replica
 from captioner.request import Caption, CaptionRequest
 from models_cache.runtime.model_thread import MOST_LOSSES, EngineClosed, ReplicaLost
 
+WORDS = Caption("a picture")
+
+
+class FakePending(Future):
+    """One that is cancelled is lost, as a cluster's is."""
+
+    def result(self, timeout=None):
+        try:
+            return super().result(timeout)
+        except CancelledError as error:
+            raise ReplicaLost from error
+
 
 class FakeReplicas:
-    """``losses`` of the next requests; then all are captioned by their sizes."""
+    """What is asked of them comes out of ``asked``, for a test to answer."""
 
     def __init__(self, count=2, room=2):
         self.count, self.room = count, room
-        self.losses = 0
-        self.asked = []
+        self.asked = Messages()
 
     def caption(self, request):
-        self.asked.append(request)
-        is_lost = self.losses > 0
-        self.losses -= is_lost
+        pending = FakePending()
+        self.asked.put((request, pending))
+        return pending
 
-        def result():
-            if is_lost:
-                raise ReplicaLost
-            if request.prefix == "poison":
-                raise ValueError("not this one")
-            return Caption(f"a picture of {request.image.width}")
+    def next(self):
+        request, pending = self.asked.get(timeout=SECONDS)
+        return request.image.width, pending
 
-        return result
+    def lose(self, count):
+        for _ in range(count):
+            self.next()[1].set_exception(ReplicaLost())
 
 
 @pytest.fixture
@@ -44,55 +58,171 @@ def replicas():
 
 @pytest.fixture
 def remote(replicas):
-    remote = Remote()
-    remote._model = RemoteModel(replicas)
-    return remote
+    remote = Remote(replicas)
+    remote.pause_seconds = 0
+    yield remote
+    remote.close()
 
 
-def ask(remote, width, prefix=""):
-    return remote.submit(CaptionRequest(Image.new("RGB", (width, 1)), prefix))
+def ask(remote, width=1):
+    future = remote.submit(picture(width))
+    remote.step()
+    return future
 
 
-def test_as_many_are_sent_at_once_as_there_is_room_for(remote, replicas):
+def followers():
+    return [each for each in threading.enumerate() if each.name == "captioner-replica"]
+
+
+def wait_until(is_so):
+    until = time.monotonic() + SECONDS
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
+def test_a_picture_gets_its_caption(remote, replicas):
+    future = ask(remote, 7)
+    width, pending = replicas.next()
+    pending.set_result(WORDS)
+    assert (width, future.result(SECONDS)) == (7, WORDS)
+    assert remote.tally.totals().made == 1
+
+
+def test_one_that_hangs_keeps_its_own_place_alone(remote, replicas):
     futures = [ask(remote, width) for width in range(1, 7)]
+    sent = dict(replicas.next() for _ in range(4))
+    assert sorted(sent) == [1, 2, 3, 4]
+    assert (remote.waiting, remote._has_work()) == (2, False)
+    for width in (2, 3, 4):
+        sent[width].set_result(WORDS)
+        assert futures[width - 1].result(SECONDS) == WORDS
+    assert remote._has_work()
     remote.step()
-    assert len(replicas.asked) == 4
-    assert [future.done() for future in futures] == 4 * [True] + 2 * [False]
-    remote.step()
-    assert [future.result() for future in futures] == [f"a picture of {n}" for n in range(1, 7)]
+    for _ in range(2):
+        replicas.next()[1].set_result(WORDS)
+    assert [future.result(SECONDS) for future in futures[1:]] == [WORDS] * 5
+    assert not futures[0].done()
+
+
+def test_clients_take_turns(replicas):
+    remote = Remote(replicas)
+    replicas.count = replicas.room = 1
+    futures = [remote.submit(picture(width), who) for width, who in enumerate("aaab", start=1)]
+    for expected, number in ((1, 0), (4, 3), (2, 1)):
+        remote.step()
+        width, pending = replicas.next()
+        pending.set_result(WORDS)
+        assert (width, futures[number].result(SECONDS)) == (expected, WORDS)
+    remote.close()
+    assert isinstance(futures[2].exception(SECONDS), EngineClosed)
 
 
 def test_a_lost_replica_loses_no_caption(remote, replicas):
-    replicas.losses = MOST_LOSSES - 1
-    future = ask(remote, 3)
-    remote.step()
-    assert future.result() == "a picture of 3"
+    future = ask(remote)
+    replicas.lose(MOST_LOSSES - 1)
+    replicas.next()[1].set_result(WORDS)
+    assert future.result(SECONDS) == WORDS
 
 
 def test_after_three_losses_it_fails(remote, replicas):
-    replicas.losses = 100
-    future = ask(remote, 3)
-    remote.step()
-    assert str(future.exception()) == NO_REPLICA
+    future = ask(remote)
+    replicas.lose(MOST_LOSSES)
+    assert str(future.exception(SECONDS)) == NO_REPLICA
+    assert remote.tally.totals().failures["caption"] == 1
 
 
-def test_only_the_culprit_fails(remote, replicas):
-    futures = [ask(remote, 3), ask(remote, 4, "poison"), ask(remote, 5)]
-    remote.step()
-    assert [future.exception() is None for future in futures] == [True, False, True]
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(ValueError("not this one"), ValueError), (KeyboardInterrupt(), EngineClosed)],
+)
+def test_only_the_culprit_fails(remote, replicas, error, told, caplog):
+    futures = [ask(remote, 1), ask(remote, 2)]
+    sent = dict(replicas.next() for _ in futures)
+    sent[1].set_exception(error)
+    sent[2].set_result(WORDS)
+    assert isinstance(futures[0].exception(SECONDS), told)
+    assert futures[1].result(SECONDS) == WORDS
+    assert "a caption failed" in caplog.messages
+
+
+def test_a_replica_that_cannot_be_asked_is_an_error_of_that_picture_alone(remote, replicas):
+    ask_replica = replicas.caption
+    replicas.caption = lambda request: 1 / 0
+    future = ask(remote)
+    assert isinstance(future.exception(SECONDS), ZeroDivisionError)
+    replicas.caption = ask_replica
+    future = ask(remote)
+    replicas.next()[1].set_result(WORDS)
+    assert future.result(SECONDS) == WORDS
+
+
+def test_close_fails_what_waits_and_what_is_under_way_and_tells_the_replicas(replicas):
+    replicas.count = replicas.room = 1
+    remote = Remote(replicas)
+    under_way, waiting = ask(remote), ask(remote)
+    _, pending = replicas.next()
+    wait_until(lambda: list(remote._sent.values()) == [pending])
+    remote.close()
+    for future in (under_way, waiting):
+        assert isinstance(future.exception(SECONDS), EngineClosed)
+    assert pending.cancelled()
+    wait_until(lambda: not followers())
+    assert replicas.asked.empty()
+
+
+def test_a_replica_that_cannot_be_told_is_no_reason_to_leave_anybody_waiting(replicas):
+    remote = Remote(replicas)
+    futures = [ask(remote), ask(remote)]
+    pending = [replicas.next()[1] for _ in futures]
+    wait_until(lambda: set(remote._sent.values()) == set(pending))
+    for each in pending:
+        each.cancel = lambda: 1 / 0
+    remote.close()
+    for future in futures:
+        assert isinstance(future.exception(SECONDS), EngineClosed)
+    for each in pending:
+        each.set_result(WORDS)
+    wait_until(lambda: not followers())
+
+
+def test_what_was_lost_is_not_begun_again_once_the_desk_has_ended(replicas, caplog):
+    remote = Remote(replicas)
+    remote.pause_seconds = 100 * SECONDS
+    future = ask(remote)
+    replicas.lose(1)
+    wait_until(lambda: caplog.records)
+    remote.close()
+    assert isinstance(future.exception(SECONDS), EngineClosed)
+    wait_until(lambda: not followers())
+    assert replicas.asked.empty()
+
+
+def test_where_no_thread_can_be_made_nobody_waits_for_ever(replicas):
+    def fail(work):
+        raise RuntimeError("can't start new thread")
+
+    remote = Remote(replicas)
+    remote._followers.start = fail
+    futures = [remote.submit(picture(1)) for _ in range(3)]
+    with pytest.raises(RuntimeError):
+        remote.run()
+    for future in futures:
+        assert isinstance(future.exception(SECONDS), EngineClosed)
 
 
 def test_without_replicas_it_says_so_and_waits(remote, replicas):
-    future = ask(remote, 3)
     replicas.count = 0
     with pytest.raises(EngineClosed, match=NO_REPLICA):
-        remote.submit(CaptionRequest(Image.new("RGB", (4, 1))), is_awaited=True)
+        remote.submit(picture(4), is_awaited=True)
     page = ask(remote, 5)  # has a place with the painter
     assert not remote._has_work()
+    assert replicas.asked.empty()
     replicas.count = 1
     assert remote._has_work()
     remote.step()
-    assert (future.result(), page.result()) == ("a picture of 3", "a picture of 5")
+    replicas.next()[1].set_result(WORDS)
+    assert page.result(SECONDS) == WORDS
 
 
 def test_a_replica_captions_and_whoever_stops_waiting_takes_the_picture_back():

@@ -206,7 +206,7 @@ def test_a_job_cancelled_between_two_steps_makes_no_more(by_hand):
 
 def test_a_closed_captioner_turns_the_picture_away_and_holds_no_place(by_hand):
     by_hand.captioner.close()
-    with pytest.raises(captioner.engine.EngineClosed):
+    with pytest.raises(EngineClosed):
         start_one(by_hand)
     assert_has_room(by_hand)
 

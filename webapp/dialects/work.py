@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from flask import current_app, request
 from PIL import Image
 
-from captioner.engine import MOST_AWAITED_OF_ONE, TooManyCaptions
+from captioner.desk import MOST_AWAITED_OF_ONE, TooManyCaptions
 from captioner.images import open_image
 from captioner.request import Caption, CaptionRequest
 from captioner.wording import without_tics

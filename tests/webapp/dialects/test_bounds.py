@@ -12,7 +12,7 @@ from elsewhere import model_of
 from PIL import Image
 from web_client import picture
 
-from captioner.engine import MOST_AWAITED_OF_ONE
+from captioner.desk import MOST_AWAITED_OF_ONE
 from captioner.request import Caption, CaptionRequest
 from webapp.client import client as who
 from webapp.dialects.body import MOST_PARTS, picture_of
