@@ -24,9 +24,9 @@ class Sample(InFlight, Protocol):
 
 
 class BegunAnew(Exception):
-    """A decode found NaN and set its one sample back, to be painted again in a higher precision.
+    """A decode found NaN: samples were set back by a step, or one to its first.
 
-    It is no failure: the sample has all of its steps before it.
+    It is no failure: they have steps before them again.
     """
 
 
@@ -52,7 +52,7 @@ class Model(Protocol):
     def decode(self, samples: Sequence[Any]) -> Sequence[Image.Image]:
         """The image of each sample, in order; raises for one what it raises for all.
 
-        But for BegunAnew, which only one alone may raise, and once.
+        But for BegunAnew, which one alone raises only if it has steps before it again.
         """
 
     def decode_batch_size(self, sample: Any) -> int:

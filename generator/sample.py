@@ -1,6 +1,6 @@
 """One image between two denoising steps: all of its state."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ class Sample:
     unseen_words: tuple[str, ...] = ()
     step_index: int = 0
     last_forward: Forward | None = None
+    was_put_back: bool = False  # and has not made that step again
 
     @property
     def batch_key(self) -> Hashable:
@@ -78,6 +79,29 @@ class Sample:
             return_dict=False,
         )[0]
         self.step_index += 1
+        self.was_put_back = False
+
+    def state(self) -> "State":
+        """What a step changes."""
+        rng = self.extra_step_kwargs.get("generator")
+        kept = {name: self._own(each) for name, each in vars(self.scheduler).items()}
+        rng_state = None if rng is None else rng.get_state()
+        return State(self.latents, self.step_index, self.last_forward, kept, rng_state)
+
+    def _own(self, value: Any) -> Any:
+        """Schedulers change lists, and PNDM a sum of its predictions; all else they replace."""
+        if isinstance(value, torch.Tensor) and value.shape == self.latents.shape:
+            return value.clone()
+        return list(value) if isinstance(value, list) else value
+
+    def put_back(self, state: "State") -> None:
+        """Takes back the steps since. A state can be put back once."""
+        self.latents, self.step_index = state.latents, state.step_index
+        self.last_forward, self.was_put_back = state.last_forward, True
+        vars(self.scheduler).clear()
+        vars(self.scheduler).update(state.scheduler)
+        if state.rng is not None:
+            self.extra_step_kwargs["generator"].set_state(state.rng)
 
     def clean_latents(self) -> torch.Tensor:
         """The latents of the finished image as the last forward foresaw them.
@@ -87,3 +111,25 @@ class Sample:
         if self.last_forward is None:
             return self.latents
         return self.last_forward.clean_latents(self.scheduler)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Of a sample between two steps. Nothing in it is changed by a later step."""
+
+    latents: torch.Tensor
+    step_index: int
+    last_forward: Forward | None
+    scheduler: dict[str, Any]
+    rng: torch.Tensor | None
+
+
+def remembered(samples: Sequence[Sample]) -> Callable[[], None]:
+    """What puts all of them back to where they are now."""
+    states = [(sample, sample.state()) for sample in samples]
+
+    def put_back() -> None:
+        for sample, state in states:
+            sample.put_back(state)
+
+    return put_back

@@ -26,7 +26,7 @@ from generator.pipeline import load_pipeline, read_model_info
 from generator.precise import precise
 from generator.preview import Preview
 from generator.request import GenerationRequest
-from generator.sample import Sample
+from generator.sample import Sample, remembered
 from generator.unet_inputs import UNetInputs
 from generator.unseen_words import unseen_words
 from models_cache.flags import FastPath as FastPathMode
@@ -164,10 +164,10 @@ class SDXL:
         """Runs one UNet forward over all rows, then each sample's own scheduler step.
 
         A forward that fails raises before any sample has moved. A scheduler that fails stops
-        only its own sample: its error is returned by index.
+        only its own sample: its error is returned by index. If the forward before was at fault,
+        its samples are put back first, also those that are not in this one.
         """
-        inputs = UNetInputs.of(samples)
-        noise_pred = self._forward(inputs)
+        inputs, noise_pred = self._predict(samples)
         errors: dict[int, Exception] = {}
         rows_of = [len(sample.prompt_embeds) for sample in samples]
         parts = (each.split(rows_of) for each in (inputs.latents, noise_pred))
@@ -178,17 +178,29 @@ class SDXL:
                 errors[index] = error
         return errors
 
-    def _forward(self, inputs: UNetInputs) -> torch.Tensor:
+    def _predict(self, samples: Sequence[Sample]) -> tuple[UNetInputs, torch.Tensor]:
+        """What the UNet is given and gives: again, if the step before had to be taken back."""
+        while True:
+            inputs = UNetInputs.of(samples)
+            noise_pred = self._forward(inputs, samples)
+            if noise_pred is not None:
+                return inputs, noise_pred
+
+    def _forward(self, inputs: UNetInputs, samples: Sequence[Sample]) -> torch.Tensor | None:
         unet = self.pipeline.unet
         if inputs.latents.dtype is unet.dtype:
-            return self.fast_path.call(lambda: inputs.forward(unet))
+            remember = partial(remembered, samples)
+            return self.fast_path.launch(lambda: inputs.forward(unet), remember)
         with self.fast_path.off(), precise(unet):
             return inputs.forward(unet)
 
     @on_device
     @torch.inference_mode()
     def decode(self, samples: Sequence[Sample]) -> list[Image.Image]:
-        """The RGB images of samples of one batch key. Raises NonFinite, and BegunAnew for one."""
+        """The RGB images of samples of one batch key. Raises NonFinite and BegunAnew."""
+        self.fast_path.settle()
+        if any(sample.was_put_back for sample in samples):
+            raise BegunAnew("the last step was taken back")
         latents = torch.cat([sample.latents for sample in samples])
         if not latents.isfinite().all():
             self._begin_anew(samples)
@@ -236,6 +248,7 @@ class SDXL:
     @on_device
     @torch.inference_mode()
     def _draw(self, preview: Preview, sample: Sample) -> Image.Image:
+        self.fast_path.settle()
         return preview.image(sample.clean_latents())
 
     @on_device

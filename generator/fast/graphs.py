@@ -100,6 +100,7 @@ class Graphs(Forward):
     def _record(self, key: Any, before: Callable[..., Any], leaves: Leaves, spec: Any) -> None:
         """If it cannot be captured, as for want of room, it is not tried again."""
         while len(self._replays) >= MOST_GRAPHS:
+            wait_for_launched()  # which may be a replay of it
             self._replays.popitem(last=False)
         try:
             self._replays[key] = self._recorded(before, leaves, spec)

@@ -5,7 +5,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -13,12 +13,24 @@ import torch
 from generator.fast.candidate import Candidate, Forward
 from generator.fast.history import History
 from models_cache.runtime.device import OutOfMemory, free, naming_out_of_memory
+from models_cache.runtime.flag import Flag
 from models_cache.runtime.trial import Bench, Verdict, first_line, try_candidate
 
 log = logging.getLogger(__name__)
 
 Trial = tuple[Candidate, Bench]
 Result = TypeVar("Result")
+NOT_FINITE = "it gave NaN or infinity"
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A fast forward and what it gave, not looked at yet; ``undo`` takes back what came of it."""
+
+    forward: Callable[[], torch.Tensor]
+    result: torch.Tensor
+    is_finite: Flag
+    undo: Callable[[], None]
 
 
 class FastPath:
@@ -37,6 +49,7 @@ class FastPath:
         self._left: deque[Trial] = deque()
         self._history = history or History()
         self._on: list[Candidate] = []
+        self._launched: Launched | None = None
 
     @property
     def name(self) -> str:
@@ -54,6 +67,7 @@ class FastPath:
 
     def improve(self) -> None:
         """Tries the next candidate, makes ready for the first, or does nothing."""
+        self.settle()
         if self._prepare is not None:
             self._make_ready()
         if not self.has_trial:
@@ -80,11 +94,45 @@ class FastPath:
         """
         if not self._on:
             return forward()
-        result, failure, is_short = self._fast(forward)
-        if is_short:
-            self.make_room()
-            result, failure, _ = self._fast(forward)
-        return self._plainly(forward, failure) if result is None else result
+        result, failure = self._fast(forward)
+        if result is None or not bool(result.isfinite().all()):
+            return self._plainly(forward, failure, result)
+        return result
+
+    def launch(
+        self, forward: Callable[[], torch.Tensor], remember: Callable[[], Callable[[], None]]
+    ) -> torch.Tensor | None:
+        """As ``call``, but looks whether all numbers are finite once the next is launched.
+
+        So the device need not wait for the host. None if the forward before was at fault: what came
+        of it is taken back by what its ``remember`` returned, and this one is to be made anew.
+        """
+        result, failure = self._fast(forward) if self._on else (forward(), "")
+        if result is None:
+            result = self._plainly(forward, failure)
+        if self.settle():
+            return None
+        if self._on:
+            is_finite = Flag(result.isfinite().all())
+            self._launched = Launched(forward, result, is_finite, remember())
+        return result
+
+    def settle(self) -> bool:
+        """Looks at what was launched last; True if it was at fault, and is taken back."""
+        last, self._launched = self._launched, None
+        if last is None or last.is_finite:
+            return False
+        try:
+            plain = self._plainly(last.forward, NOT_FINITE, last.result)
+        except torch.AcceleratorError:
+            raise
+        except Exception:  # whoever asks now has no part in it; a decode sees what is not finite
+            log.warning("a forward cannot be repeated", exc_info=True)
+            return False
+        if not _is_better(plain, last.result):
+            return False
+        last.undo()
+        return True
 
     def with_room(self, work: Callable[[], Result]) -> Result:
         """What ``work`` gives: once more after ``make_room``, if it finds none. It raises then."""
@@ -103,14 +151,19 @@ class FastPath:
             candidate.forget()
         free()
 
+    def _fast(self, forward: Callable[[], torch.Tensor]) -> tuple[torch.Tensor | None, str]:
+        """The result, and what would be wrong with it; None if there is none, with room made."""
+        result, failure, is_short = self._attempt(forward)
+        if is_short:
+            self.make_room()
+            result, failure, _ = self._attempt(forward)
+        return result, failure
+
     @staticmethod
-    def _fast(forward: Callable[[], torch.Tensor]) -> tuple[torch.Tensor | None, str, bool]:
-        """The result, or what is wrong with it, and whether it is a want of room."""
+    def _attempt(forward: Callable[[], torch.Tensor]) -> tuple[torch.Tensor | None, str, bool]:
+        """With whether it is a want of room."""
         try:
-            result = naming_out_of_memory(forward)
-            if bool(result.isfinite().all()):
-                return result, "", False
-            return None, "it gave NaN or infinity", False
+            return naming_out_of_memory(forward), NOT_FINITE, False
         except Exception as error:
             return None, f"it fails ({first_line(error)})", isinstance(error, MemoryError)
 
@@ -130,7 +183,13 @@ class FastPath:
             self._turn_on_again(forwards)
             self._on.sort(key=on.index)
 
-    def _plainly(self, forward: Callable[[], torch.Tensor], failure: str) -> torch.Tensor:
+    def _plainly(
+        self,
+        forward: Callable[[], torch.Tensor],
+        failure: str,
+        fast: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """By the plain path: for good, if it is better than what the fast one gave, if anything."""
         on, self._on = self._on, []
         for candidate in reversed(on):
             candidate.turn_off()
@@ -141,11 +200,11 @@ class FastPath:
         except Exception:
             self._turn_on_again(on)
             raise
-        if bool(result.isfinite().all()):
+        if not _is_better(result, fast):
+            self._turn_on_again(on)
+        elif on:
             self._left.clear()
             self._tell(Verdict(", ".join(each.name for each in on), False, f"{failure} later on"))
-        else:
-            self._turn_on_again(on)
         return result
 
     def _turn_on_again(self, candidates: Sequence[Candidate]) -> None:
@@ -181,3 +240,13 @@ class FastPath:
     def _tell(self, verdict: Verdict) -> None:
         self.verdicts = (*self.verdicts, verdict)
         print(f"Fast path: {verdict}.", file=sys.stderr)
+
+
+def _is_better(plain: torch.Tensor, fast: torch.Tensor | None) -> bool:
+    """Whether any row is finite in ``plain`` alone."""
+    rows = _finite_rows(plain)
+    return bool((rows if fast is None else rows & ~_finite_rows(fast)).any())
+
+
+def _finite_rows(result: torch.Tensor) -> torch.Tensor:
+    return result.isfinite().flatten(1).all(1)

@@ -19,6 +19,7 @@ OWN = {str(Path(__file__).with_name(each)) for each in ("card.py", "tensors.py",
 class Card:
     """``waits`` counts by place what the host waited for; ``fail_at`` makes one allocation fail.
 
+    For an event it waits too, but not for what was launched since: ``behind`` counts that.
     Without values (``has_values``) tensors have shapes alone, and all sizes cost the same.
     """
 
@@ -28,15 +29,22 @@ class Card:
     has_values: bool = True
     live: int = 0
     peak: int = 0
-    launches: int = 0
+    launched: int = 0
+    behind: list[int] = field(default_factory=list)
     allocations: int = 0
     answers: int = 0
     fail_at: int | None = None
     waits: Counter[str] = field(default_factory=Counter)
     _sizes: dict[int, int] = field(default_factory=dict)
+    _launched_before: int = 0
 
     def reset(self) -> None:
-        self.peak, self.launches, self.allocations, self.waits = self.live, 0, 0, Counter()
+        self.peak, self.allocations, self.waits, self.behind = self.live, 0, Counter(), []
+        self._launched_before = self.launched
+
+    @property
+    def launches(self) -> int:
+        return self.launched - self._launched_before
 
     def take(self, tensor: torch.Tensor) -> None:
         """Counts a tensor's memory until it is freed. Raises torch.OutOfMemoryError."""

@@ -23,7 +23,7 @@ def insert(card: Card, guard: Path) -> None:
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     # Wrappers cannot be viewed in inference mode.
     torch.inference_mode = lambda mode=True: torch.no_grad()  # type: ignore[assignment,misc]
-    torch.Tensor.pin_memory = lambda self, *_: self  # type: ignore[assignment,method-assign]
+    torch.Tensor.pin_memory = pinned  # type: ignore[assignment,method-assign]
     torch.nn.functional.scaled_dot_product_attention = fused_attention
     torch.UntypedStorage.from_file = partial(storage, card)  # type: ignore[method-assign,assignment]
     for name, stand_in in _of_cuda(card).items():
@@ -52,7 +52,27 @@ def _of_cuda(card: Card) -> dict[str, Any]:
         "empty_cache": lambda: None,
         "set_sync_debug_mode": lambda mode: None,
         "synchronize": lambda device=None: None,
+        "current_stream": lambda device=None: SimpleNamespace(
+            synchronize=partial(card.wait, "stream")
+        ),
+        "Event": partial(Event, card),
     }
+
+
+class Event:
+    def __init__(self, card: Card) -> None:
+        self._card = card
+
+    def record(self, stream: Any) -> None:
+        self._launched = self._card.launched
+
+    def synchronize(self) -> None:
+        self._card.behind.append(self._card.launched - self._launched)
+
+
+def pinned(tensor: torch.Tensor, *_: Any) -> torch.Tensor:
+    tensor.is_pinned_here = True  # type: ignore[attr-defined]
+    return tensor
 
 
 def _properties(card: Card) -> SimpleNamespace:

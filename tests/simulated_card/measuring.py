@@ -14,6 +14,7 @@ def measured(card: Card, seen: dict[str, Any], name: str, call: Callable[[], Any
     seen[name] = {
         "waits": dict(card.waits),
         "launches": card.launches,
+        "behind": list(card.behind),
         "allocations": card.allocations,
         "peak": card.peak - before,
     }

@@ -114,7 +114,8 @@ def launch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         source = tensors[-1]
         was_there, is_there = isinstance(source, OnCard), _ends_there(func, args, kwargs)
         if was_there and not is_there:
-            card.wait("copy to host")
+            if not (_is_non_blocking(args, kwargs) and hasattr(args[0], "is_pinned_here")):
+                card.wait("copy to host")
             return _to_host(func, args, kwargs)
         # Without ``non_blocking`` torch waits for all that was launched before.
         if is_there and not was_there and source.numel() and not _is_non_blocking(args, kwargs):
@@ -126,7 +127,7 @@ def launch(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if func is aten.equal.default and not card.has_values:  # zeros, as all that is read
             return True
     result = _run(func, args, kwargs)
-    card.launches += computes(func)
+    card.launched += computes(func)
     known = {id(each.inner): each for each in there}
     device = _device(kwargs["device"]) if kwargs.get("device") else there[0].device
     if device.type != "cuda":

@@ -114,6 +114,15 @@ def test_on_a_card_a_trial_decides_on_the_layout(seen):
     assert not seen["values"]["is_channels_last"]
 
 
+def test_with_something_faster_on_a_step_waits_for_the_one_before_alone(seen):
+    """And not before its own forward is launched, so that the card always has work."""
+    first, second, look = (seen["values"]["fast"][name] for name in ("first", "second", "look"))
+    assert (first["waits"], second["waits"], look["waits"]) == ({}, {}, {})
+    assert first["behind"] == []
+    [second_behind], [look_behind] = second["behind"], look["behind"]
+    assert look_behind < 0.2 * first["launches"] < 0.8 * first["launches"] < second_behind
+
+
 def test_a_planted_wait_is_seen(seen):
     planted = seen["values"]["planted"]["wait"]
     assert planted["waits"] == {"item in values.py:waits": 3}

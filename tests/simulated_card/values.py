@@ -11,6 +11,7 @@ from captioner.blip import Blip
 from captioner.decoding import StaticDecoder
 from captioner.request import CaptionRequest
 from generator.engine import Engine
+from generator.fast.candidate import Prepared
 from generator.job import Succeeded
 from generator.request import GenerationRequest
 from generator.sample import Sample
@@ -39,6 +40,7 @@ def see(card: Card, folder: Path) -> dict[str, Any]:
         "said": said,
         "is_channels_last": is_channels_last(sdxl.pipeline.unet),
         "planted": {fault: planted(card, tiny, fault) for fault in FAULTS},
+        "fast": steps_with_something_on(card, tiny),
     }
 
 
@@ -78,6 +80,30 @@ def leaves(sample: Sample, *rows: torch.Tensor) -> None:
 ADVANCE = Sample.advance
 HOARD: list[torch.Tensor] = []
 FAULTS = {"none": ADVANCE, "wait": waits, "hoard": hoards, "leave": leaves}
+
+
+class Nothing(Prepared):
+    """A candidate that changes nothing."""
+
+    name = "nothing"
+
+    def turn_on(self) -> None:
+        pass
+
+    def turn_off(self) -> None:
+        pass
+
+
+def steps_with_something_on(card: Card, sdxl: SDXL) -> dict[str, Any]:
+    """Two steps in a row, and a look at the second that no forward followed."""
+    seen: dict[str, Any] = {}
+    samples = sdxl.prepare(requests(sdxl))
+    sdxl.fast_path._on.append(Nothing())
+    for step in ("first", "second"):
+        measured(card, seen, step, lambda: sdxl.denoise(samples))
+    measured(card, seen, "look", sdxl.fast_path.settle)
+    sdxl.fast_path._on.clear()
+    return seen
 
 
 def planted(card: Card, sdxl: SDXL, fault: str) -> dict[str, Any]:

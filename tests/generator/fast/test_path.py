@@ -57,7 +57,7 @@ class Network:
                 raise each.error
         if isinstance(self.own, Exception):
             raise self.own
-        return torch.tensor([self.own + sum(each.error for each in self.on)])
+        return torch.tensor([[self.own + sum(each.error for each in self.on)]])
 
 
 class Bench:
@@ -150,7 +150,7 @@ def test_trials_that_cannot_be_made_leave_the_plain_path(network, caplog):
         (MemoryError("1 GB"), "it fails (1 GB) later on"),
     ],
 )
-def test_what_fails_later_is_given_up_for_good_and_the_step_is_repeated(network, error, why):
+def test_what_fails_later_is_given_up_for_good_and_the_forward_is_repeated(network, error, why):
     first, second = Doubles("first", network), Doubles("second", network)
     path = path_of(network, first, second)
     assert path.name == "first, second"
