@@ -38,6 +38,7 @@ pytestmark = pytest.mark.demo
 ROOT = Path(__file__).parents[2]
 CPU = Placement(torch.device("cpu"))
 SCENES = held_out_scenes(20, seed=1)
+MANY = held_out_scenes(100, seed=0)
 BOUND = 0.7  # of the sample's images
 BROKEN_BOUND = 0.45
 GUIDED_BOUND = 0.81
@@ -63,10 +64,20 @@ def by_pixels() -> ByPixels:
     return ByPixels()
 
 
+def load() -> SDXL:
+    return SDXL.load(Store().locate(DEMO_GENERATOR), CPU)
+
+
 @pytest.fixture
 def sdxl() -> SDXL:
     """Loaded anew for each test: some break it."""
-    return SDXL.load(Store().locate(DEMO_GENERATOR), CPU)
+    return load()
+
+
+@pytest.fixture(scope="module")
+def painted() -> list[Image.Image]:
+    """Of MANY; once, as it takes most of a minute."""
+    return paint_all(load(), [scene.caption for scene in MANY])
 
 
 def test_drawn_scenes_are_captioned_word_for_word(blip):
@@ -80,10 +91,9 @@ def test_both_judges_know_true_scenes_from_others(blip, by_pixels):
             assert verdict.share_right >= 0.95, what
 
 
-def test_painted_scenes_show_what_was_asked_for_to_both_judges(sdxl, blip, by_pixels):
-    images = paint_all(sdxl, [scene.caption for scene in SCENES])
+def test_painted_scenes_show_what_was_asked_for_to_both_judges(painted, blip, by_pixels):
     for judge in (ByCaptioner(blip), by_pixels):
-        assert shown(SCENES, judge.read(images)).share_right >= BOUND, judge.name
+        assert shown(MANY[:20], judge.read(painted[:20])).share_right >= BOUND, judge.name
 
 
 @pytest.mark.parametrize("shape", ["tall", "wide"])
@@ -109,11 +119,10 @@ def test_the_page_s_examples_are_captioned_by_their_names(blip):
     assert caption_all(blip, images) == examples.names()
 
 
-def test_the_captioner_tells_scenes_drawn_or_painted_from_other_pictures(blip, sdxl):
+def test_the_captioner_tells_scenes_drawn_or_painted_from_other_pictures(blip, painted):
     drawn = draw_all(held_out_scenes(100, seed=1), seed=1)
     assert told_apart(blip, drawn, are_scenes=True).share_right >= 0.95
     assert told_apart(blip, drawn, are_scenes=False).share_right <= 0.05
-    painted = paint_all(sdxl, [scene.caption for scene in SCENES])
     assert told_apart(blip, painted, are_scenes=True).share_right >= 0.8
     shown_by_name = [read_image(examples.read(name)) for name in examples.names()]
     assert told_apart(blip, shown_by_name, are_scenes=True).share_right == 1
@@ -188,12 +197,11 @@ def test_a_broken_pipeline_goes_red_on_meaning(sdxl, blip, broken):
     assert judge_images(ByCaptioner(blip), wrong, SCENES[:12]).share_right < BROKEN_BOUND
 
 
-def test_skipped_guidance_goes_red_on_meaning(sdxl, blip):
+def test_skipped_guidance_goes_red_on_meaning(sdxl, blip, painted):
     """It costs one image in ten, which takes a larger sample to show."""
-    scenes = held_out_scenes(100, seed=0)
     wrong = SkipsGuidance(sdxl.pipeline, sdxl.info)
-    assert judge_images(ByCaptioner(blip), wrong, scenes).share_right < GUIDED_BOUND
-    assert judge_images(ByCaptioner(blip), sdxl, scenes).share_right >= GUIDED_BOUND
+    assert judge_images(ByCaptioner(blip), wrong, MANY).share_right < GUIDED_BOUND
+    assert shown(MANY, ByCaptioner(blip).read(painted)).share_right >= GUIDED_BOUND
 
 
 @pytest.mark.parametrize("factor", [1 / 3, 3])
