@@ -11,9 +11,9 @@ from typing import TypeVar
 import torch
 
 from generator.fast.candidate import Candidate, Forward
+from generator.fast.flag import Flag
 from generator.fast.history import History
 from models_cache.runtime.device import OutOfMemory, free, naming_out_of_memory
-from models_cache.runtime.flag import Flag
 from models_cache.runtime.trial import Bench, Verdict, first_line, try_candidate
 
 log = logging.getLogger(__name__)

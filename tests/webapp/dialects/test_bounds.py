@@ -104,7 +104,7 @@ def test_a_caption_that_comes_just_as_patience_ends_is_not_lost(client, services
                 raise TimeoutError
             return super().result(timeout)
 
-    monkeypatch.setattr("captioner.engine.Future", Late)
+    monkeypatch.setattr("captioner.desk.Future", Late)
     assert ask(client, "/caption", picture()).json["caption"]
     assert ends
 
