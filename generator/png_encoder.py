@@ -20,7 +20,7 @@ LEVEL = 1  # of ISA-L, 0 to 3: the higher ones take longer for no fewer bytes
 
 def png(image: Image.Image, text: PngInfo) -> bytes:
     """The whole file, with ``text`` before the pixels. Other modes than RGB are converted."""
-    pixels = np.asarray(image.convert("RGB"))
+    pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
     file = BytesIO()
     file.write(SIGNATURE)
     header = struct.pack(">2I5B", *image.size, EIGHT_BITS, RGB, 0, 0, 0)

@@ -30,6 +30,7 @@ from webapp.dialects import automatic1111, huggingface, ollama, openai
 from webapp.dialects.dialect import make_room
 from webapp.form_request import FormRequest
 from webapp.hosts import Hosts
+from webapp.json_provider import Provider
 from webapp.proxy import BehindProxy
 from webapp.services import Services, kept_days
 from webapp.settings import Settings
@@ -44,6 +45,7 @@ HELD_BACK_BYTES = 4 * 2**10
 def create_app(settings: Settings, services: Services) -> Flask:
     app = Flask(__name__)
     app.request_class = FormRequest
+    app.json = Provider(app)
     app.config.update(
         API_PORT=None,  # known once the server listens
         MAX_UPLOAD_MB=settings.max_upload_mb,

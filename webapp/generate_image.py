@@ -1,9 +1,9 @@
 """``GET /generate-image?prompt=...``: the original image API, base64 in JSON."""
 
-import base64
 from collections.abc import Mapping
 
 from flask import Blueprint, Response, request
+from pybase64 import b64encode_as_string
 
 from generator.job import Succeeded
 from generator.model_info import ModelInfo
@@ -58,7 +58,7 @@ def format_generate_image(
 ) -> Response:
     png = painted_png(outcome, generation, info)
     painted = Painted(
-        image=base64.b64encode(png).decode("ascii"),
+        image=b64encode_as_string(png),
         prompt=generation.prompt,
         negative_prompt=generation.negative_prompt,
         seed=generation.seed,

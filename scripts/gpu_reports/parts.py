@@ -21,7 +21,7 @@ class Part:
     needs: tuple[str, ...]
 
 
-WEB = ("flask", "waitress", "pydantic", "prometheus_client", "segno", "isal")
+WEB = ("flask", "waitress", "pydantic", "prometheus_client", "segno", "isal", "orjson", "pybase64")
 MODELS = ("torch", "diffusers", "transformers", "accelerate", "huggingface_hub", "numpy", "PIL")
 PARTS = (
     Part("facts", 40, ("torch",)),

@@ -18,7 +18,8 @@ from scripts.gpu_reports.yardsticks import judged
 
 PACKAGES = (
     *("torch", "triton", "diffusers", "transformers", "accelerate", "safetensors", "tokenizers"),
-    *("huggingface_hub", "numpy", "Pillow", "isal", "Flask", "waitress", "pytest"),
+    *("huggingface_hub", "numpy", "Pillow", "isal", "orjson", "pybase64", "Flask", "waitress"),
+    "pytest",
 )
 
 

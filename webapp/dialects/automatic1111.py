@@ -3,12 +3,12 @@
 Its clients: ``webuiapi``, SillyTavern, Open WebUI, and other front ends for Stable Diffusion.
 """
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Request, Response, jsonify, request
+from pybase64 import b64encode_as_string
 
 from captioner.images import open_image
 from generator.job import Succeeded
@@ -70,7 +70,7 @@ def txt2img() -> Response:
     asked = checked(Words, _given())
     generations = with_seeds(_generation(asked), _count(asked))
     painted = _paint(generations)
-    images = [base64.b64encode(PNG.encode(each)).decode("ascii") for each in painted]
+    images = [b64encode_as_string(PNG.encode(each)) for each in painted]
     return answered(
         Images(
             images=images if asked.send_images else [],

@@ -1,11 +1,11 @@
 """AUTOMATIC1111's progress and interrupt: of a client's own jobs of this dialect alone."""
 
-import base64
 from collections.abc import Sequence
 from io import BytesIO
 
 from flask import Blueprint, Response, request
 from PIL.PngImagePlugin import PngInfo
+from pybase64 import b64encode_as_string
 
 from generator.job import Cancelled, Job
 from generator.png import mark
@@ -102,4 +102,4 @@ def _preview(job: Job | None) -> str | None:
     file, text = BytesIO(), PngInfo()
     mark(text, services().generator.info.marking.xmp)
     image.save(file, "PNG", pnginfo=text)
-    return base64.b64encode(file.getvalue()).decode("ascii")
+    return b64encode_as_string(file.getvalue())

@@ -1,9 +1,8 @@
 """A stream of server-sent events about jobs, which end if their reader leaves."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 
-from flask import Response, stream_with_context
+from flask import Response, json, stream_with_context
 from werkzeug.exceptions import ServiceUnavailable
 
 from generator.job import Job

@@ -1,11 +1,11 @@
 """OpenAI's stream of images: partial images on the way, then each image."""
 
-import base64
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PIL import Image
+from pybase64 import b64encode_as_string
 
 from generator.job import Job, Previewed, Succeeded
 from generator.request import GenerationRequest
@@ -57,7 +57,7 @@ class ImageEvents:
         format_, request = self.delivery.format, painted.request
         data = {
             "type": name,
-            "b64_json": base64.b64encode(format_.encode(painted, self.delivery.quality)).decode(),
+            "b64_json": b64encode_as_string(format_.encode(painted, self.delivery.quality)),
             "created_at": int(time.time()),
             "size": f"{request.width}x{request.height}",
             "quality": "auto",

@@ -3,12 +3,12 @@
 A variation is what the page makes of an upload: a similar image, painted from its caption.
 """
 
-import base64
 import time
 from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 from PIL import Image
+from pybase64 import b64encode_as_string
 
 from generator.job import Job
 from generator.request import InvalidRequest
@@ -105,7 +105,7 @@ def _images(painted: list[Painted], delivery: Delivery) -> Images:
 def _image(painted: Painted, delivery: Delivery) -> ImageData:
     data = delivery.format.encode(painted, delivery.quality)
     return ImageData(
-        b64_json=base64.b64encode(data).decode(),
+        b64_json=b64encode_as_string(data),
         revised_prompt=painted.request.prompt,
         seed=painted.request.seed,
     )

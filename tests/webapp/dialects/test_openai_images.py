@@ -1,6 +1,7 @@
 """OpenAI's images: words are painted, a picture gets a similar one, and what is wrong is named."""
 
 import base64
+import json
 from dataclasses import replace
 from io import BytesIO
 
@@ -18,7 +19,8 @@ ZERO = {"image_tokens": 0, "text_tokens": 0}
 
 
 def paint(client, **fields):
-    return client.post(GENERATIONS, json={"prompt": "a house", **fields})
+    body = json.dumps({"prompt": "a house", **fields})  # with NaN, as Python's clients write it
+    return client.post(GENERATIONS, data=body, content_type="application/json")
 
 
 def vary(client, data=None, name="image", **fields):
