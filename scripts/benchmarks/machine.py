@@ -1,5 +1,7 @@
 """The machine: what it is, its clock, and how much of it others took while we measured."""
 
+import contextlib
+import ctypes
 import os
 import platform
 import re
@@ -12,6 +14,7 @@ import torch
 from models_cache.runtime.device import usable_cores
 
 CPU_SECONDS = Path("/proc/stat")
+PR_SET_CHILD_SUBREAPER = 36  # of prctl(2)
 MAX_CORES = 0.1
 
 
@@ -58,14 +61,19 @@ def now(device: torch.device) -> float:
 
 
 class OtherWork:
-    """Counts from its making on. A child process counts as ours once it was waited for."""
+    """Counts from its making on. All that descends from this process counts as ours once it ended.
+
+    On Linux alone also those whose own parent ended first, as LitServe's workers and Ray's.
+    """
 
     def __init__(self) -> None:
+        _adopt_orphans()
         self._began = time.monotonic()
         self._before = _seconds_of_others()
 
     def cores(self) -> float | None:
         """The cores that were busy for others, on average; None if the system does not tell."""
+        _wait_for_ended()
         after = _seconds_of_others()
         if self._before is None or after is None:
             return None
@@ -80,3 +88,16 @@ def _seconds_of_others() -> float | None:
     user, nice, system, _idle, _iowait, interrupts, soft_interrupts, stolen = ticks
     busy = user + nice + system + interrupts + soft_interrupts + stolen
     return busy / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
+
+
+def _adopt_orphans() -> None:
+    """Has the system hand this process, and not init, the children of its children that ended."""
+    with contextlib.suppress(OSError, AttributeError):  # of another system
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _wait_for_ended() -> None:
+    """For those that have ended, and for no other: their seconds count from then on."""
+    with contextlib.suppress(ChildProcessError):  # there are none
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass

@@ -36,7 +36,7 @@ from scripts.benchmarks.images import (
     pixel_difference,
 )
 from scripts.benchmarks.loaded import Loaded
-from scripts.benchmarks.machine import OtherWork, describe_machine
+from scripts.benchmarks.machine import describe_machine
 from scripts.benchmarks.models import public_name
 from scripts.benchmarks.report import Report, to_json, to_markdown
 from scripts.benchmarks.server_process import Server
@@ -209,11 +209,6 @@ def test_figures_of_a_machine_with_other_work_are_marked():
     assert "0.60 cores" in to_markdown(replace(REPORT, cores_taken=0.6))
     for unmarked in (None, 0.02):
         assert "mislead" not in to_markdown(replace(REPORT, cores_taken=unmarked))
-
-
-def test_what_others_take_is_known_or_none():
-    taken = OtherWork().cores()
-    assert taken is None or taken >= 0
 
 
 def test_columns_line_up():

@@ -1,0 +1,31 @@
+"""Who descends from a benchmark is no other, whoever else ended meanwhile."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+# The shell leaves the second program behind; the pipe closes once that has ended too.
+PROGRAM = """
+import os, subprocess, sys, time
+from scripts.benchmarks.machine import OtherWork
+others = OtherWork()
+burns = "import time" + chr(10) + "while time.process_time() < 0.5: pass"
+subprocess.run(["sh", "-c", '"$0" -c "$1" & exit', sys.executable, burns], stdout=subprocess.PIPE)
+time.sleep(0.2)
+taken = others.cores()
+print(sum(os.times()[2:4]), taken)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of orphans")
+def test_whoever_outlives_its_parent_is_no_other():
+    program = [sys.executable, "-c", PROGRAM]
+    said = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    seconds, taken = map(float, said.split())
+    assert seconds >= 0.5
+    assert taken >= 0
