@@ -180,19 +180,16 @@ class SDXL:
 
     def _predict(self, samples: Sequence[Sample]) -> tuple[UNetInputs, torch.Tensor]:
         """What the UNet is given and gives: again, if the step before had to be taken back."""
-        while True:
+        unet, noise_pred = self.pipeline.unet, None
+        while noise_pred is None:
             inputs = UNetInputs.of(samples)
-            noise_pred = self._forward(inputs, samples)
-            if noise_pred is not None:
-                return inputs, noise_pred
-
-    def _forward(self, inputs: UNetInputs, samples: Sequence[Sample]) -> torch.Tensor | None:
-        unet = self.pipeline.unet
-        if inputs.latents.dtype is unet.dtype:
-            remember = partial(remembered, samples)
-            return self.fast_path.launch(lambda: inputs.forward(unet), remember)
-        with self.fast_path.off(), precise(unet):
-            return inputs.forward(unet)
+            if inputs.latents.dtype is unet.dtype:
+                forward, remember = partial(inputs.forward, unet), partial(remembered, samples)
+                noise_pred = self.fast_path.launch(forward, remember)
+            else:
+                with self.fast_path.off(), precise(unet):
+                    noise_pred = inputs.forward(unet)
+        return inputs, noise_pred
 
     @on_device
     @torch.inference_mode()

@@ -25,6 +25,6 @@ class Flag:
         except RuntimeError:
             return value.cpu()
         host.copy_(value, non_blocking=True)
-        self._event = torch.cuda.Event()
+        self._event = torch.cuda.Event(blocking=True)  # who waits leaves its core to others
         self._event.record(torch.cuda.current_stream(value.device))
         return host

@@ -60,7 +60,7 @@ def _of_cuda(card: Card) -> dict[str, Any]:
 
 
 class Event:
-    def __init__(self, card: Card) -> None:
+    def __init__(self, card: Card, blocking: bool) -> None:
         self._card = card
 
     def record(self, stream: Any) -> None:
