@@ -103,6 +103,29 @@ def test_the_gpu_report_runs_in_the_python_that_is_there_and_installs_nothing(cl
     assert not (clone / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    ("script", "never_writes", "said"),
+    [
+        (["serve"], "", "--no-compile"),
+        (["serve"], "1", "--compile"),
+        (["venv", "requirements-cuda.txt"], "", "--compile"),
+    ],
+)
+def test_only_where_python_will_keep_what_it_compiles_pip_leaves_it_to_that(
+    clone, tmp_path, script, never_writes, said
+):
+    (clone / ".venv" / "installed-requirements-cuda.txt").unlink()
+    name, *arguments = script
+    done = run(
+        clone / "scripts" / name,
+        *arguments,
+        cwd=tmp_path,
+        PYTHONDONTWRITEBYTECODE=never_writes,
+    )
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout.splitlines()
+
+
 # Extras.
 
 
