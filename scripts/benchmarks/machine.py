@@ -15,6 +15,7 @@ from models_cache.runtime.device import usable_cores
 
 CPU_SECONDS = Path("/proc/stat")
 PR_SET_CHILD_SUBREAPER = 36  # of prctl(2)
+ENDING_SECONDS = 5.0  # a killed process gives back gigabytes first
 MAX_CORES = 0.1
 
 
@@ -72,8 +73,11 @@ class OtherWork:
         self._before = _seconds_of_others()
 
     def cores(self) -> float | None:
-        """The cores that were busy for others, on average; None if the system does not tell."""
-        _wait_for_ended()
+        """The cores that were busy for others, on average; None if the system does not tell.
+
+        To be asked once, when all of ours has been told to end.
+        """
+        _wait_for_ours()
         after = _seconds_of_others()
         if self._before is None or after is None:
             return None
@@ -96,8 +100,10 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _wait_for_ended() -> None:
-    """For those that have ended, and for no other: their seconds count from then on."""
-    with contextlib.suppress(ChildProcessError):  # there are none
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+def _wait_for_ours() -> None:
+    """But not long: the seconds of those that have ended count from then on."""
+    until = time.monotonic() + ENDING_SECONDS
+    with contextlib.suppress(ChildProcessError):  # there are none left
+        while time.monotonic() < until:
+            if not os.waitpid(-1, os.WNOHANG)[0]:
+                time.sleep(0.05)

@@ -103,27 +103,24 @@ def test_the_gpu_report_runs_in_the_python_that_is_there_and_installs_nothing(cl
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize(
-    ("script", "never_writes", "said"),
-    [
-        (["serve"], "", "--no-compile"),
-        (["serve"], "1", "--compile"),
-        (["venv", "requirements-cuda.txt"], "", "--compile"),
-    ],
-)
-def test_only_where_python_will_keep_what_it_compiles_pip_leaves_it_to_that(
-    clone, tmp_path, script, never_writes, said
+def test_a_start_leaves_compiling_to_python_and_an_installation_for_others_makes_up_for_it(
+    clone, tmp_path
 ):
-    (clone / ".venv" / "installed-requirements-cuda.txt").unlink()
-    name, *arguments = script
-    done = run(
-        clone / "scripts" / name,
-        *arguments,
-        cwd=tmp_path,
-        PYTHONDONTWRITEBYTECODE=never_writes,
-    )
-    assert done.returncode == 0, done.stderr
-    assert said in done.stdout.splitlines()
+    """Where Python writes nothing it would compile at each start, so pip does it there."""
+    installed = clone / ".venv" / "installed-requirements-cuda.txt"
+
+    def told(name: str, *arguments: str, **variables: str) -> list[str]:
+        installed.unlink()
+        done = run(clone / "scripts" / name, *arguments, cwd=tmp_path, **variables)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    eager = {"PYTHONDONTWRITEBYTECODE": "1"}
+    lazy = {"PYTHONDONTWRITEBYTECODE": ""}
+    assert not {"--no-compile", "compileall"} & set(told("serve", **eager))
+    assert "--no-compile" in told("serve", **lazy)
+    assert "compileall" in told("venv", "requirements-cuda.txt", **lazy)
+    assert not {"--no-compile", "compileall"} & set(told("venv", "requirements-cuda.txt", **lazy))
 
 
 # Extras.
