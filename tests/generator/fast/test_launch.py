@@ -85,6 +85,19 @@ def images(jobs):
     return [job.outcome.image.tobytes() for job in jobs]
 
 
+def poisoning(sdxl):
+    """Its first sample is NaN by either path."""
+    prepare = sdxl.prepare
+
+    def poison(requests):
+        samples = prepare(requests)
+        samples[0].prompt_embeds = samples[0].prompt_embeds * NAN
+        return samples
+
+    sdxl.prepare = poison
+    return sdxl
+
+
 @pytest.mark.parametrize("bad", range(1, 7))
 def test_a_step_that_gives_nan_is_taken_back_and_made_anew_for_good(plain, broken, bad):
     sdxl = broken({bad: NAN})
@@ -147,15 +160,7 @@ def test_one_that_raises_is_repeated_at_once(plain, broken):
 
 
 def test_what_the_plain_path_fails_at_too_costs_the_fast_one_nothing(plain, broken):
-    sdxl = broken({})
-    prepare = sdxl.prepare
-
-    def poison(requests):
-        samples = prepare(requests)
-        samples[0].prompt_embeds = samples[0].prompt_embeds * NAN
-        return samples
-
-    sdxl.prepare = poison
+    sdxl = poisoning(broken({}))
     poisoned, sound = paint(sdxl)
     assert poisoned.status == "failed"
     assert images([sound]) == images(paint(plain)[1:])
@@ -202,20 +207,11 @@ def test_a_flag_is_read_after_the_next_forward_is_launched(monkeypatch):
 def test_a_neighbour_that_only_the_fast_path_spoilt_is_saved_from_one_that_both_spoil(
     plain, broken
 ):
-    sdxl = broken({})
-    path, prepare = sdxl.fast_path, sdxl.prepare
-    path._on[0].bad[2] = torch.tensor([1.0, 1.0, NAN]).view(3, 1, 1, 1)
-
-    def poison(requests):
-        samples = prepare(requests)
-        samples[0].prompt_embeds = samples[0].prompt_embeds * NAN
-        return samples
-
-    sdxl.prepare = poison
+    sdxl = poisoning(broken({2: torch.tensor([1.0, 1.0, NAN]).view(3, 1, 1, 1)}))
     poisoned, sound = paint(sdxl)
     assert poisoned.status == "failed"
     assert images([sound]) == images(paint(plain)[1:])
-    assert path.name == ""
+    assert sdxl.fast_path.name == ""
 
 
 def test_a_step_that_cannot_be_repeated_hurts_nobody_who_asks_later(broken, caplog):
