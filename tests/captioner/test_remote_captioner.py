@@ -171,7 +171,8 @@ def test_close_fails_what_waits_and_what_is_under_way_and_tells_the_replicas(rep
     assert replicas.asked.empty()
 
 
-def test_a_replica_that_cannot_be_told_is_no_reason_to_leave_anybody_waiting(replicas):
+def test_a_replica_that_cannot_be_told_is_no_reason_to_leave_anybody_waiting(replicas, monkeypatch):
+    monkeypatch.setattr("models_cache.runtime.followers.CLOSING_SECONDS", 0.01)
     remote = Remote(replicas)
     futures = [ask(remote), ask(remote)]
     pending = [replicas.next()[1] for _ in futures]
