@@ -49,6 +49,7 @@ def test_other_modes_are_converted():
         assert again.tobytes() == grey.convert("RGB").tobytes()
 
 
+@pytest.mark.slow
 def test_it_takes_at_most_half_of_pillows_time_and_for_a_gradient_few_bytes():
     image = noise(1024, 1024)
     assert best(lambda: png(image, PngInfo())) < best(lambda: with_pillow(image)) / 2

@@ -11,21 +11,19 @@ import elsewhere
 import pytest
 from door_keys import door_keys
 from fakes import FakeBlip, FakeSDXL
-from flask import Flask
 from flask.testing import FlaskClient
+from shared_app import client_of
 from tiny_server import Running, TinyApp, run_in_thread
 from web_client import job_of, upload
 
 import captioner.engine
 import generator.engine
 from generator.job import Job
-from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.limits import Limits
 from webapp.logs import JsonFormatter
 from webapp.server import Server, bind
 from webapp.services import Services
-from webapp.settings import Settings
 
 MOST_JOBS = 4
 
@@ -66,35 +64,22 @@ def by_hand() -> Iterator[Services]:
     rescue.cancel()
 
 
-@pytest.fixture(scope="session")
-def two_apps() -> tuple[Flask, Flask]:
-    """Made once, as that takes longer than most tests; each test brings its own services."""
-    services = make_services(knows_photos=False)
-    return create_app(Settings(), services), create_app(Settings(), services)
-
-
 @pytest.fixture
-def client(two_apps: tuple[Flask, Flask], services: Services) -> FlaskClient:
+def client(services: Services) -> FlaskClient:
     """Over engines that run."""
-    return client_of(two_apps[0], services)
+    return client_of(services, name="running")
 
 
 @pytest.fixture
-def patient(two_apps: tuple[Flask, Flask], by_hand: Services) -> FlaskClient:
+def patient(by_hand: Services) -> FlaskClient:
     """Over engines that are driven by hand."""
-    return client_of(two_apps[1], by_hand)
+    return client_of(by_hand)
 
 
 @pytest.fixture
-def locked(two_apps: tuple[Flask, Flask], by_hand: Services) -> FlaskClient:
+def locked(by_hand: Services) -> FlaskClient:
     """As ``patient``, of a server with the keys of ``door_keys``."""
-    return client_of(two_apps[1], replace(by_hand, keys=door_keys()))
-
-
-def client_of(app: Flask, services: Services) -> FlaskClient:
-    app.testing = True  # what a view fails of fails the test
-    app.extensions["services"] = services
-    return app.test_client()
+    return client_of(replace(by_hand, keys=door_keys()))
 
 
 @pytest.fixture

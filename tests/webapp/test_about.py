@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from fakes import FAKE_INFO
+from shared_app import client_of
 
-from webapp import create_app
 from webapp.services import ModelCard
 from webapp.settings import Settings
 
@@ -16,9 +16,9 @@ CARD = ModelCard("captioner", "a captioner of ours", "cuda:0", "BSD-3-Clause")
 
 @pytest.fixture
 def told(by_hand):
-    app = create_app(Settings(max_upload_mb=7), replace(by_hand, models=[CARD]))
-    app.config["API_PORT"] = 5000
-    return app.test_client()
+    client = client_of(replace(by_hand, models=[CARD]), Settings(max_upload_mb=7))
+    client.application.config["API_PORT"] = 5000
+    return client
 
 
 def test_about_names_the_models_their_device_and_licence_and_what_is_kept(told):
@@ -62,10 +62,7 @@ def test_about_says_the_same_of_the_captioner(told, by_hand):
 
 def test_about_says_why_a_gpu_that_is_there_is_not_used(by_hand):
     services = replace(by_hand, cuda_problem="Its driver is too old.")
-    assert (
-        "Its driver is too old."
-        in create_app(Settings(), services).test_client().get("/about").text
-    )
+    assert "Its driver is too old." in client_of(services).get("/about").text
 
 
 def test_about_the_demo_models_says_how_to_load_the_full_ones(client):

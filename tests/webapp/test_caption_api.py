@@ -62,6 +62,7 @@ def test_several_files_of_a_form_give_a_list_in_order(client):
     ]
 
 
+@pytest.mark.slow
 def test_a_picture_as_large_as_an_upload_may_be_fits_in_base64(client):
     largest = picture().ljust(20 * 2**20, b"\0")
     assert client.post("/caption", json={"image": in_base64(largest)}).json == CAPTIONED

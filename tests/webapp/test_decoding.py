@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from shared_app import client_of
 from web_client import JSON, alert, picture, upload
 
 from captioner.images import DECODING_BYTES_PER_PIXEL, EncodedImage
-from webapp import create_app
 from webapp.memory_budget import MemoryBudget
 from webapp.services import DECODING_BYTES
-from webapp.settings import Settings
 
 
 class CountingBudget(MemoryBudget):
@@ -24,7 +23,7 @@ class CountingBudget(MemoryBudget):
 
 def test_pictures_take_memory_by_their_size_and_a_bad_one_gives_it_back(by_hand):
     budget = CountingBudget()
-    client = create_app(Settings(), replace(by_hand, decoding=budget)).test_client()
+    client = client_of(replace(by_hand, decoding=budget))
     assert upload(client, picture(30, 20)).status_code == 303
     assert upload(client, picture(60, 20)[:60]).status_code == 400
     assert upload(client, b"hello").status_code == 400
@@ -38,7 +37,7 @@ def test_a_picture_that_finds_no_memory_is_told_so(by_hand, monkeypatch, headers
         raise MemoryError
 
     monkeypatch.setattr(EncodedImage, "read", fail)
-    client = create_app(Settings(), by_hand).test_client()
+    client = client_of(by_hand)
     response = upload(client, headers=headers)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "60"

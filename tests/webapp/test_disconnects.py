@@ -4,6 +4,7 @@ import gc
 import random
 from collections import Counter
 
+import pytest
 from fakes import FakeSample
 
 from generator.job import Job, Succeeded
@@ -27,6 +28,7 @@ def test_a_job_of_the_page_goes_on_however_often_its_page_leaves(patient, by_han
     assert patient.get(f"/jobs/{job.id}/image.png").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_storm_of_clients_who_leave_leaves_no_job(patient, by_hand):
     rng, statuses, before = random.Random(0), Counter(), kept()
 

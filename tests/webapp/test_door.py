@@ -58,6 +58,7 @@ def sign_in(client, key=ANNA, **fields):
     return client.post("/enter", data={"key": key, **fields})
 
 
+@pytest.mark.slow
 def test_every_route_but_the_open_ones_needs_a_key(locked, by_hand):
     """Promise 3: a walk along all that the app serves, with everything but a key."""
     app, walked = locked.application, 0
@@ -122,6 +123,7 @@ def test_health_needs_no_key(locked, path):
     assert locked.get(path).json["status"] in ("ok", "ready", "not ready", "an engine has died")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [bearer(ANNA), bearer(BERT), basic(BERT), basic(ANNA, "")])
 def test_a_key_opens_every_route(locked, by_hand, headers):
     job = job_of(by_hand, upload(locked, headers=headers))

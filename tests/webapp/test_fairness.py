@@ -6,15 +6,14 @@ from threading import Timer
 import pytest
 from door_keys import ANNA, BERT, bearer, door_keys
 from fakes import FakeBlip, FakeSDXL
+from shared_app import client_of
 from web_client import alert, job_of, upload
 
 import captioner.engine
 import generator.engine
 from generator.job import Succeeded
-from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.services import Services
-from webapp.settings import Settings
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def services() -> Iterator[Services]:
 
 @pytest.fixture
 def app(services):
-    return create_app(Settings(), services)
+    return client_of(services).application
 
 
 def uploaded(app, services, key, address="10.0.0.1", count=1):
@@ -48,6 +47,7 @@ def step(services):
     services.generator.step()
 
 
+@pytest.mark.slow
 def test_forty_jobs_of_one_person_delay_the_first_of_another_by_one_image(app, services):
     """Promised in docs/access.md; captions included."""
     forty = uploaded(app, services, ANNA, count=40)
@@ -83,6 +83,7 @@ def test_all_that_starts_work_says_whose_it_is(app, services):
     assert {job.client, again.client, sent.client} == {"anna 127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_a_person_with_many_jobs_is_told_so_and_others_have_room(app, services):
     most = services.generator.max_client_jobs
     uploaded(app, services, ANNA, count=most)

@@ -1,9 +1,10 @@
 """Bodies that no form of ours sends: odd fields, no picture, too much of everything."""
 
 import pytest
+from shared_app import client_of
 from web_client import JSON, alert, assert_form_again, job_of, picture, upload
 
-from webapp import FORM_BYTES, create_app
+from webapp import FORM_BYTES
 from webapp.settings import Settings
 
 MEBIBYTE = 2**20
@@ -101,7 +102,7 @@ def test_an_upload_over_the_limit_is_refused_in_our_words(patient, content_type)
 
 
 def test_a_picture_of_exactly_the_size_that_the_form_promises_is_read(by_hand):
-    client = create_app(Settings(max_upload_mb=1), by_hand).test_client()
+    client = client_of(by_hand, Settings(max_upload_mb=1))
     page = client.get("/").text
     assert "up to 1 MB" in page
     assert 'data-max-mb="1"' in page

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -83,6 +84,7 @@ def test_every_route_is_served_without_torch():
 PACKAGES = ("captioner", "generator", "models_cache", "webapp")
 
 
+@cache
 def imports(file: Path) -> set[str]:
     """The modules that a file imports, anywhere in it, with what it takes out of them."""
     found = set()

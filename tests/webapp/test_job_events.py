@@ -7,15 +7,14 @@ from threading import BoundedSemaphore
 
 import pytest
 from fakes import FakeSDXL
+from shared_app import client_of
 from web_client import CAPTION, SECONDS, alert, an_order, job_of, upload
 
 from generator.engine import Engine
 from generator.job import Failed, Job, Queued
-from webapp import create_app
 from webapp.captioning import Captioned, Captioning
 from webapp.job_store import Original
 from webapp.jobs import format_events
-from webapp.settings import Settings
 
 
 def read_events(response):
@@ -120,7 +119,7 @@ def test_no_text_can_end_an_event_early():
 
 def test_too_many_who_follow_are_turned_away_until_one_leaves(by_hand):
     services = replace(by_hand, streams=BoundedSemaphore(1))
-    client = create_app(Settings(), services).test_client()
+    client = client_of(services)
     job = job_of(services, upload(client))
     first = client.get(f"/jobs/{job.id}/events")
     second = client.get(f"/jobs/{job.id}/events")

@@ -6,6 +6,7 @@ from io import BytesIO
 import pytest
 from fakes import FakeSDXL
 from PIL import ExifTags, Image
+from shared_app import client_of
 from web_client import (
     CAPTION,
     JSON,
@@ -22,10 +23,8 @@ import captioner.engine
 import generator.engine
 from generator.job import Failed, Job
 from generator.png import read_parameters
-from webapp import create_app
 from webapp.job_store import Entry, JobStore, Original
 from webapp.services import Services
-from webapp.settings import Settings
 from webapp.studio import format_job
 
 UNKNOWN = "This job is not known: old ones are forgotten, and a restart forgets all."
@@ -221,7 +220,7 @@ def test_a_forgotten_job_is_like_an_unknown_one():
     services = Services(
         captioner.engine.Engine(None), generator.engine.Engine(FakeSDXL()), JobStore(max_jobs=1)
     )
-    client = create_app(Settings(), services).test_client()
+    client = client_of(services)
     first, second = (job_of(services, upload(client)) for _ in range(2))
     first.cancel()
     second.cancel()

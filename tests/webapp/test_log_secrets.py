@@ -4,10 +4,11 @@ import re
 
 import pytest
 from door_keys import ANNA, BERT, basic, bearer
+from shared_app import client_of
 from tiny_server import ask, run_in_thread
 from web_client import CAPTION, job_of, upload, visit
 
-from webapp import create_app, invitations
+from webapp import invitations
 from webapp.access import AccessLog
 from webapp.limits import Limits
 from webapp.logs import JsonFormatter, TextFormatter
@@ -43,12 +44,13 @@ def test_the_log_knows_no_prompts_unless_the_owner_asks_for_them(patient, by_han
 
 @both_formats
 def test_the_owner_may_ask_for_prompts(by_hand, written):
-    ask_for_all_kinds(create_app(Settings(log_prompts=True), by_hand).test_client(), by_hand)
+    ask_for_all_kinds(client_of(by_hand, Settings(log_prompts=True)), by_hand)
     told = written.getvalue()
     for prompt in ("canary of the form", "canary edited", f"canary before {CAPTION}"):
         assert told.count(prompt) in (1, 2)  # in JSON also as a field
 
 
+@pytest.mark.slow
 @both_formats
 def test_no_key_cookie_invitation_or_address_of_a_job_is_in_the_log(locked, by_hand, written):
     """Promise 20: on every route, by every way in, at the lowest level."""

@@ -8,9 +8,10 @@ import warnings
 
 import pytest
 from door_keys import ANNA, bearer
+from shared_app import client_of
 from web_client import job_of, upload, visit
 
-from webapp import create_app, logs
+from webapp import logs
 from webapp.access import METHODS, REQUEST_ID
 from webapp.logs import JsonFormatter, LogFormat, Recent, TextFormatter
 from webapp.settings import Settings
@@ -162,8 +163,7 @@ def test_a_request_that_the_server_failed_is_told_by_its_route(patient, by_hand,
 def test_nobody_forges_a_line_or_moves_the_cursor(by_hand, written, control):
     """Promise 20: by a prompt, an address, a header, a key's try or the words of an exception."""
     text = f"x{control}{FORGED}"
-    app = create_app(Settings(log_prompts=True), by_hand)
-    client = app.test_client()
+    client = client_of(by_hand, Settings(log_prompts=True))
     job = job_of(by_hand, upload(client, prompt=text))
     job.cancel()
     visit(client, f"/{text}", "GET", query_string={"prompt": text}, headers={"X-A": "b"})

@@ -9,15 +9,14 @@ from io import BytesIO
 import pytest
 from fakes import FAKE_INFO, FakeBlip, PreviewingSDXL
 from PIL import Image
+from shared_app import client_of
 from web_client import job_of, picture, upload
 
 import captioner.engine
 import generator.engine
 from generator.marking import Marking
-from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.services import Services
-from webapp.settings import Settings
 
 WORD = b"digitalsourcetype/trainedAlgorithmicMedia"
 PAINTED = ("image.png", "thumbnail.jpg", "preview.jpg")
@@ -53,7 +52,7 @@ def services(painter):
 
 @pytest.fixture
 def client(services):
-    return create_app(Settings(), services).test_client()
+    return client_of(services)
 
 
 def painted(client, services, data=None):

@@ -6,6 +6,7 @@ import pytest
 from door_keys import ANNA, bearer
 from fakes import FAKE_INFO, FakeBlip
 from prometheus_client import parser
+from shared_app import client_of
 from web_client import alert, job_of, picture, upload
 
 from generator.job import Failed
@@ -16,8 +17,7 @@ from webapp.settings import Settings
 
 @pytest.fixture
 def app_client(by_hand):
-    """Of an app of its own, as its counts are the app's."""
-    return create_app(Settings(), by_hand).test_client()
+    return client_of(by_hand)
 
 
 def scrape(client, **options):
@@ -60,6 +60,7 @@ def test_requests_are_counted_by_route_and_status(app_client, by_hand):
     assert scrape(app_client)["requests_total", "metrics.show", "200"] == 1
 
 
+@pytest.mark.slow
 def test_no_client_makes_a_new_label(app_client):
     """Promise 21: whatever they ask for, the number of samples has an end."""
     app = app_client.application
@@ -169,14 +170,14 @@ def test_a_caption_that_fails_is_counted(app_client, by_hand):
 def test_gpu_memory_is_told_where_there_is_a_gpu(app_client, by_hand):
     assert ("gpu_memory_used_bytes",) not in scrape(app_client)
     services = replace(by_hand, gpu_memory=lambda: GpuMemory(1, 2, 3))
-    samples = scrape(create_app(Settings(), services).test_client())
+    samples = scrape(client_of(services))
     told = [samples[f"gpu_memory_{name}_bytes",] for name in ("used", "held", "total")]
     assert told == [1, 2, 3]
 
 
 def test_build_and_models_are_told(by_hand):
     card = ModelCard("captioner", 'a "model"\n of ours', "cuda:0", "MIT")
-    client = create_app(Settings(), replace(by_hand, models=[card])).test_client()
+    client = client_of(replace(by_hand, models=[card]))
     samples = scrape(client)
     assert samples["model_info", "cuda:0", card.name, "captioner"] == 1
     build = next(labels for name, *labels in samples if name == "build_info")
@@ -204,7 +205,7 @@ def test_with_a_key_file_it_needs_a_key(locked):
 
 @pytest.mark.parametrize("path", ["/metrics", "/status"])
 def test_where_all_are_let_in_nobody_is_told(by_hand, path):
-    client = create_app(Settings(insecure_open=True), by_hand).test_client()
+    client = client_of(by_hand, Settings(insecure_open=True))
     response = client.get(path)
     assert response.status_code == 403
     assert alert(response) == (

@@ -2,6 +2,7 @@
 
 import pytest
 from fakes import FakeBlip
+from shared_app import client_of
 from web_client import (
     SECONDS,
     alert,
@@ -18,10 +19,8 @@ import captioner.engine
 from captioner.request import Caption
 from generator.job import Succeeded
 from models_cache.runtime.model_thread import STOPPING
-from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.services import Services
-from webapp.settings import Settings
 
 
 def test_the_form_asks_for_a_picture_and_shows_the_models_defaults(client):
@@ -161,8 +160,7 @@ def test_a_caption_of_markup_is_text(by_hand):
             return [Caption(attack) for _ in requests]
 
     services = Services(captioner.engine.Engine(Attacker()), by_hand.generator, JobStore())
-    app = create_app(Settings(), services)
-    client = app.test_client()
+    client = client_of(services)
     response = upload(client)
     job = job_of(services, response)
     services.captioner.step()

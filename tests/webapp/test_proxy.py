@@ -5,9 +5,9 @@ from http.cookies import SimpleCookie
 
 import pytest
 from door_keys import ANNA, bearer, door_keys
+from shared_app import client_of
 from web_client import JSON, job_of, upload
 
-from webapp import create_app
 from webapp.settings import Settings
 
 PROXY = "10.0.0.1"
@@ -24,10 +24,8 @@ def client(by_hand):
     """What the proxy sends."""
     object.__setattr__(by_hand, "keys", door_keys())
     allowed = ("photos.example.org",)
-    app = create_app(
-        Settings(trusted_proxy=PROXY, allowed_host=allowed, insecure_open=True), by_hand
-    )
-    client = app.test_client()
+    settings = Settings(trusted_proxy=PROXY, allowed_host=allowed, insecure_open=True)
+    client = client_of(by_hand, settings)
     client.environ_base["REMOTE_ADDR"] = PROXY
     return client
 

@@ -5,14 +5,13 @@ import json
 import threading
 
 import pytest
+from shared_app import client_of
 from tiny_server import MEBIBYTE, ask, body, connected, get, read_all, run_in_thread
 from tiny_server import SECONDS as PATIENCE
 
-from webapp import create_app
 from webapp.body_memory import BodyMemory
 from webapp.limits import Limits
 from webapp.server import CUT, Server, bind
-from webapp.settings import Settings
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +27,7 @@ def serve_pages(by_hand):
     with contextlib.ExitStack() as ends:
 
         def start(**limits):
-            app = create_app(Settings(), by_hand)
+            app = client_of(by_hand, testing=False).application
             server = Server(app, bind("127.0.0.1", [0]), Limits(threads=4, **limits))
             return ends.enter_context(run_in_thread(server))
 

@@ -6,20 +6,15 @@ from dataclasses import replace
 
 from door_keys import ANNA, bearer
 from fakes import FAKE_INFO
+from shared_app import client_of
 from web_client import upload
 
-from webapp import create_app
 from webapp.services import GpuMemory, ModelCard
-from webapp.settings import Settings
 
 
 def words(client, **options):
     """The page's words, each line of its source as one with single spaces."""
     return " ".join(re.sub("<[^>]+>", " ", client.get("/status", **options).text).split())
-
-
-def of(services):
-    return create_app(Settings(), services).test_client()
 
 
 def test_it_is_a_page_without_scripts_that_nobody_keeps(patient):
@@ -70,13 +65,13 @@ def test_the_work_so_far_and_how_long_a_step_takes(patient, by_hand):
 def test_memory_versions_and_models(by_hand):
     card = ModelCard("captioner", "a captioner of ours", "cuda:0", "MIT")
     memory = GpuMemory(8_000_000_000, 9_500_000_000, 24_000_000_000)
-    client = of(replace(by_hand, models=[card], gpu_memory=lambda: memory))
+    client = client_of(replace(by_hand, models=[card], gpu_memory=lambda: memory))
     page = words(client)
     assert "GPU: 8.00 GB used, 9.50 GB held, of 24.00 GB" in page
     assert "Captioner: a captioner of ours, on cuda:0" in page
     for name, version in client.application.config["VERSIONS"].items():
         assert f"{name} {version}" in page
-    assert "GPU:" not in words(of(by_hand))
+    assert "GPU:" not in words(client_of(by_hand))
 
 
 def test_how_the_models_are(client, patient):

@@ -59,6 +59,7 @@ def test_who_waits_for_many_captions_is_told_to_come_back(patient, by_hand, addr
     assert response.headers["Retry-After"] == "1"
 
 
+@pytest.mark.slow
 @every_address
 def test_a_picture_over_the_limit_is_refused_however_it_comes(patient, address):
     large = picture().ljust(20 * MEBIBYTE + 1, b"\0")
@@ -124,6 +125,7 @@ def test_base64_may_be_broken_into_lines_and_begin_as_a_data_url_and_no_other_wa
             picture_of("image", wrong)
 
 
+@pytest.mark.slow
 def test_reading_base64_takes_no_longer_than_its_bytes_ask_for():
     """Each of these took seconds, for which all other threads stood still."""
     plain = "a" * (8 * MEBIBYTE)

@@ -49,6 +49,7 @@ def test_base64_in_json_is_captioned(client, address, before):
     assert response.json == CAPTIONED
 
 
+@pytest.mark.slow
 def test_a_picture_as_large_as_an_upload_may_be_fits_in_base64(client):
     largest = picture().ljust(20 * 2**20, b"\0")
     assert client.post(BLIP, json={"inputs": in_base64(largest)}).json == CAPTIONED

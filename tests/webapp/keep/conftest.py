@@ -7,18 +7,17 @@ from pathlib import Path
 import pytest
 from fakes import FakeBlip, FakeSDXL
 from flask.testing import FlaskClient
+from shared_app import client_of
 from web_client import job_of, upload
 
 import captioner.engine
 import generator.engine
 from generator.job import Job
-from webapp import create_app
 from webapp.job_store import JobStore
 from webapp.keep.archive import Archive
 from webapp.keep.keeper import Keeper
 from webapp.keep.resume import begin
 from webapp.services import Services
-from webapp.settings import Settings
 
 LARGE = 10**9
 
@@ -91,9 +90,7 @@ class Starts:
             JobStore(),
         )
         keeper = begin(archive, services, log_prompts=False)
-        app = create_app(Settings(), services)
-        app.testing = True
-        start = Start(services, archive, keeper, app.test_client())
+        start = Start(services, archive, keeper, client_of(services))
         self.alive.append(start)
         return start
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+import pytest
 from fakes import FAKE_INFO, FakeSDXL
 from web_client import CAPTION, caption_of, job_of, picture, upload
 
@@ -120,6 +121,7 @@ def test_what_an_orderly_end_cuts_is_painted_by_the_next_start(start):
     assert pixels(now.same([job])[0])
 
 
+@pytest.mark.slow
 def test_what_ends_the_server_each_time_is_given_up(start):
     now = start()
     [job] = now.send()
@@ -168,6 +170,7 @@ def test_the_log_tells_of_their_end_without_a_prompt(start, caplog):
     assert re.fullmatch(rf"job {job.short_id} succeeded after \d+ ms 192\.0\.2\.1", line)
 
 
+@pytest.mark.slow
 def test_a_large_picture_that_waited_is_captioned_from_its_saved_copy(start):
     now = start()
     job = job_of(now.services, upload(now.client, picture(3000, 1000)))
