@@ -142,7 +142,7 @@ NO_PICTURE: File = {"name": "cat.jpg", "mimeType": "image/jpeg", "buffer": b"not
 
 
 def picture(size: tuple[int, int] = (40, 30), colour: str = "green") -> File:
-    return _file(Image.new("RGB", size, colour))
+    return _file(Image.new("RGBA" if len(colour) == 9 else "RGB", size, colour))
 
 
 def large_picture() -> File:
@@ -192,6 +192,13 @@ def hold(page: Page, is_held: Callable[[Request], bool]) -> list[Route]:
         "**/*", lambda route: held.append(route) if is_held(route.request) else route.continue_()
     )
     return held
+
+
+def posts(page: Page) -> list[str]:
+    """The addresses that the page posts to from now on."""
+    urls: list[str] = []
+    page.on("request", lambda each: urls.append(each.url) if each.method == "POST" else None)
+    return urls
 
 
 def wait_for(page: Page, is_true: Callable[[], object]) -> None:

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, current_app, render_template, request
 
+from webapp import mine
 from webapp.dialects.description import HTML, Description, described
 from webapp.services import services
 
@@ -19,6 +20,7 @@ def about() -> str:
         info=services().generator.info,
         seconds_a_step=services().generator.seconds_a_step,
         jobs=services().jobs,
+        most_remembered=mine.MOST,
         knows_photos=services().knows_photos,
         cuda_problem=services().cuda_problem,
         verdicts=[*services().captioner.verdicts, *(fast_path.verdicts if fast_path else ())],

@@ -46,32 +46,34 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress has no types
 class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that measures how long its client has kept us waiting.
 
-    The clocks are monotonic, and for the thread of the server's loop alone. ``memory`` counts the
+    The times are monotonic, and for the thread of the server's loop alone. ``memory`` counts the
     bodies of all connections.
     """
 
     task_class = Task
     error_task_class = UnreadRequest
 
-    def __init__(self, *args: Any, memory: BodyMemory, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, memory: BodyMemory, limits: Limits, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.parser_class = lambda adj: StrictParser(adj, memory.has_room)
-        self.reading_since = self.writing_since = time.monotonic()
-        self.bytes_received = 0
+        self.writing_since = time.monotonic()
+        self.read_by = self.writing_since + limits.read_deadline_seconds
         self.last_seen_activity = self.last_activity
         self._memory = memory
+        self._limits = limits
         self._begun: StrictParser | None = None  # the request whose answer has begun
         self._lingers = False
         self._cutter: int | None = None  # the one thread that may still write
 
     def received(self, data: bytes) -> bool:
-        """Called by waitress with data from the client. A request's first byte starts its clock."""
+        """Called by waitress with data from the client, which has some time for what follows."""
         if self._lingers or any(request.refusal for request in list(self.requests)):
             return False
+        now = time.monotonic()
         if self.request is None:
-            self.reading_since = time.monotonic()
-            self.bytes_received = 0
-        self.bytes_received += len(data)
+            self.read_by = now + self._limits.read_deadline_seconds
+        bought = len(data) / self._limits.upload_bytes_per_second
+        self.read_by = min(self.read_by + bought, now + self._limits.silent_sender_seconds)
         taken = bool(super().received(data))
         self._memory.settle(self)
         return taken
@@ -143,19 +145,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             log.exception("a request that was cut could not be told so")
 
     def watch(self, now: float) -> None:
-        """Resets each clock whose delay is not the client's fault. ``now`` is monotonic."""
+        """Resets each time that passes by no fault of the client's. ``now`` is monotonic."""
         if self.requests or self.total_outbufs_len:  # our turn: the client owes us nothing
-            self.reading_since = now
+            self.read_by = now + self._limits.read_deadline_seconds
         # The last activity is compared, and not taken for the start: after a minute's work it is a
         # minute old, and output stands in the buffer for a moment before its first byte leaves.
         if not self.total_outbufs_len or self.last_activity != self.last_seen_activity:
             self.writing_since = now
             self.last_seen_activity = self.last_activity
 
-    def is_late(self, now: float, limits: Limits) -> bool:
+    def is_late(self, now: float) -> bool:
         """True if the client is late with its request, or reads nothing of our output."""
-        bought = self.bytes_received / limits.upload_bytes_per_second if self.request else 0
-        return bool(
-            now - self.reading_since > limits.read_deadline_seconds + bought
-            or now - self.writing_since > limits.stalled_reader_seconds
-        )
+        reads_nothing = now - self.writing_since > self._limits.stalled_reader_seconds
+        return now > self.read_by or reads_nothing

@@ -183,5 +183,5 @@ def delete_all() -> Response:
 def _gone(job_ids: list[str]) -> Response:
     home: Response = redirect(url_for("pages.index"), 303)  # type: ignore[assignment]
     response = answered(Deleted(deleted=job_ids)) if wants_json() else home
-    mine.forget(request, response, services().jobs)
+    mine.forget(request, response, job_ids)
     return response

@@ -20,6 +20,8 @@ class Limits:
     read_deadline_seconds: float = 30
     # Received bytes extend it at this rate, so that a large photo over a slow line arrives.
     upload_bytes_per_second: int = 16 * 1024
+    # But never so far that a sender may be silent for longer: what it has sent is held meanwhile.
+    silent_sender_seconds: float = 60
     # If the buffer below is full, a client that stops reading holds a thread for so long.
     stalled_reader_seconds: float = 30
     # From stop() until running requests are cut. Let a supervisor wait longer than this.

@@ -139,7 +139,9 @@ class Server:
             self._limits.adjustments(),
             self._shortage,
         )
-        self._listener.channel_class = functools.partial(Channel, memory=self._memory)
+        self._listener.channel_class = functools.partial(
+            Channel, memory=self._memory, limits=self._limits
+        )
 
     def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ[DRAINING] = self.draining
@@ -200,7 +202,7 @@ class Server:
         self._next_look = now + _TURN_SECONDS
         for channel in self._channels():
             channel.watch(now)
-            if channel.is_late(now, self._limits):
+            if channel.is_late(now):
                 channel.handle_close()
 
     def _close(self) -> None:

@@ -12,6 +12,7 @@ from browser_site import (
     hold,
     large_picture,
     picture,
+    posts,
     presser,
     start,
     wait_for,
@@ -23,13 +24,6 @@ pytestmark = pytest.mark.browser
 # Once it is there: the words may be on the page before the pictures are.
 PIXELS_OF = """image => image.decode().then(
     () => [image.complete, image.naturalWidth, image.naturalHeight])"""
-
-
-def posts(page: Page) -> list[str]:
-    """The addresses that the page posts to from now on."""
-    urls: list[str] = []
-    page.on("request", lambda each: urls.append(each.url) if each.method == "POST" else None)
-    return urls
 
 
 def test_a_picture_is_sent_by_choosing_it_and_ends_with_both_pictures_and_the_words(
@@ -117,19 +111,6 @@ def test_a_lookalike_that_comes_back_can_fill_in_its_words_and_options(page: Pag
     expect(page.get_by_label("Steps")).to_have_value("3")
     page.get_by_role("button", name="Paint again").click()
     expect(page.locator("img.result")).to_have_attribute("alt", "a blue cat")
-
-
-def test_text_can_still_be_dropped_into_a_field(page: Page, site: Site):
-    start(page, site)
-    is_left_alone = page.get_by_label("In words").evaluate(
-        """field => {
-            const dataTransfer = new DataTransfer();
-            dataTransfer.setData("text/plain", "red");
-            return field.dispatchEvent(
-                new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer}));
-        }"""
-    )
-    assert is_left_alone
 
 
 def by_choosing(page: Page, files: list[File]) -> None:
@@ -254,11 +235,6 @@ def test_a_bar_shows_how_much_of_an_upload_is_sent(page: Page, site: Site):
     expect(bar).to_be_visible()
     wait_for(page, lambda: page.evaluate("shares.some(share => share > 0.2 && share < 0.8)"))
     page.wait_for_url("**/jobs/*")
-
-
-def test_a_large_photo_is_made_smaller_before_it_is_sent(page: Page, site: Site):
-    choose(page, site, picture((3000, 1500)))
-    expect(page.get_by_label("In words")).to_have_value("a picture of 2048x1024")
 
 
 def test_a_picture_that_is_chosen_before_the_script_is_there_is_sent_once(page: Page, site: Site):

@@ -27,6 +27,7 @@ def test_about_names_the_models_their_device_and_licence_and_what_is_kept(told):
     assert "the last 200 of all visitors, up to" in page
     assert "512 MB" in page
     assert "A picture may have 7 MB" in page
+    assert "addresses of your pictures, those of your last 64" in page
     assert "answers for its images" in page
     assert "scripts/download_models" not in page
 

@@ -66,6 +66,19 @@ def test_an_upload_that_keeps_coming_outlives_the_deadline(serve):
 
 
 @pytest.mark.slow
+def test_much_at_once_is_no_leave_to_be_silent_for_long(serve):
+    """What was sent is held in memory meanwhile, of which there is so much for all."""
+    running = serve(upload_bytes_per_second=1, silent_sender_seconds=0.3)
+    began = time.monotonic()
+    with connected(running.port, get("/length", "Content-Length: 2000")) as client:
+        for _ in range(3):
+            client.sendall(bytes(500))
+            assert not is_closed(client, wait=0.1)
+        assert is_closed(client)
+    assert time.monotonic() < began + SECONDS / 2
+
+
+@pytest.mark.slow
 def test_what_one_upload_has_bought_is_not_for_the_next_request(serve):
     running = serve(read_deadline_seconds=0.2, upload_bytes_per_second=1)
     with connected(running.port, get("/length", "Content-Length: 1000")) as client:

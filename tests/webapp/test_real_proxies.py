@@ -15,6 +15,7 @@ from web_client import picture
 
 from webapp import create_app
 from webapp.limits import Limits
+from webapp.mine import MOST
 from webapp.server import Server, bind
 from webapp.settings import Settings
 
@@ -108,6 +109,14 @@ def test_the_largest_picture_fits_and_a_larger_one_is_told_by_the_server(browser
     refused = browser.upload(largest + bytes(2**20))
     assert refused.status == 413
     assert "send a picture of at most 20 MB" in re.sub(r"\s+", " ", refused.read().decode())
+
+
+def test_a_browser_with_all_the_jobs_that_it_may_have_gets_its_answer(browser):
+    """Proxies read a few KiB of an answer's headers, and make an error 502 of more."""
+    enter(browser)
+    browser.cookies["mine"] = ".".join(uuid.uuid4().hex for _ in range(MOST))
+    assert browser.upload(picture()).status == 303
+    assert len(browser.cookies["mine"].split(".")) == MOST
 
 
 def test_a_client_cannot_say_who_it_is(browser, by_hand):

@@ -23,7 +23,8 @@ function wrongWith(file) {
   return "";
 }
 
-// A large photo, upright and in JPEG; others as they are. Browsers do not read every format that the server does.
+// A large photo, upright, in JPEG and, as by the server, on white; others as they are. Browsers do not read every format
+// that the server does.
 async function reduced(file) {
   const bitmap = await createImageBitmap(file).catch(() => null);
   if (!bitmap || Math.max(bitmap.width, bitmap.height) <= MOST_PIXELS) return file;
@@ -31,7 +32,10 @@ async function reduced(file) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(bitmap.width * scale);
   canvas.height = Math.round(bitmap.height * scale);
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
   return blob ? new File([blob], "picture.jpg", { type: "image/jpeg" }) : file;
 }
@@ -119,8 +123,10 @@ upload?.addEventListener("submit", (event) => {
 input?.addEventListener("change", () => take(input.files));
 // Chosen before this script was there. What a browser restores on the way back was sent already.
 if (input?.files.length && performance.getEntriesByType("navigation")[0]?.type === "navigate") take(input.files);
-addEventListener("paste", (event) => {
-  if (event.clipboardData.files.length) take(event.clipboardData.files);
+addEventListener("paste", ({ target, clipboardData }) => {
+  // Office programs put a picture of the words beside them.
+  const isOfWords = clipboardData.types.includes("text/plain") && target.closest?.("textarea, input");
+  if (clipboardData.files.length && !isOfWords) take(clipboardData.files);
 });
 addEventListener("dragover", (event) => {
   if (!event.dataTransfer.types.includes("Files")) return;
