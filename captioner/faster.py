@@ -83,7 +83,7 @@ class CaptionBench:
         return timed(self.image_embeds.device, lambda: self._decode(size))
 
     def problem(self) -> str:
-        if self.seconds(1) > MOST_SECONDS:
+        if all(self.seconds(1) > MOST_SECONDS for _ in range(2)):  # other work may delay one
             return "as the time goes to the model itself"
         return ""
 

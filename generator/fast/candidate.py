@@ -86,10 +86,14 @@ class Forward(Prepared):
         raise NotImplementedError
 
 
-class Attention(Prepared):
+class Switch(Prepared):
+    """A switch of the whole process, though the UNet alone is asked what it does."""
+
+
+class Attention(Switch):
     """One kernel for all attention: which is fastest depends on the card and the torch build.
 
-    It is a switch of the whole process; the captioner's own attention calls none of them.
+    The captioner's own attention calls none of them.
     """
 
     def __init__(self, backend: SDPBackend) -> None:
@@ -113,10 +117,10 @@ class Attention(Prepared):
         self.is_on = False
 
 
-class HalfAccumulation(Prepared):
+class HalfAccumulation(Switch):
     """Sums of half-precision products in half precision, which GeForce cards are made for.
 
-    It is a switch of the whole process, so the captioner computes so too.
+    The captioner computes so too.
     """
 
     name = "fp16 accumulation"

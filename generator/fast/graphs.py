@@ -16,7 +16,7 @@ from models_cache.runtime.device import free, wait_for_launched
 log = logging.getLogger(__name__)
 
 MOST_GRAPHS = 8  # numbers of rows at one or two sizes
-IDLE_CALLS = 200  # after so many others a graph may give way
+IDLE_CALLS = 200  # after so many others a graph may give way, or room be looked for again
 
 Leaves = list[Any]
 Replay = Callable[[Leaves], Any]
@@ -45,13 +45,14 @@ class Graphs(Forward):
         self._calls = 0
         self._seen: set[Any] = set()
         self._failed: set[Any] = set()
+        self._not_before: dict[Any, int] = {}  # the call, of those that found no room
 
     def around(self, before: Callable[..., Any]) -> Callable[..., Any]:
         def forward(*args: Any, **options: Any) -> Any:
             leaves, spec = torch.utils._pytree.tree_flatten((args, options))
             key = before, tuple(_kind(leaf) for leaf in leaves), spec
             self._calls += 1
-            if key not in self._replays and self._is_worth_it(key) and self._fits(leaves[0]):
+            if key not in self._replays and self._is_worth_it(key) and self._fits(key, leaves[0]):
                 self._record(key, before, leaves, spec)
             if key not in self._replays:
                 return before(*args, **options)
@@ -64,7 +65,7 @@ class Graphs(Forward):
     def forget(self) -> None:
         if self._replays:
             wait_for_launched()
-        for each in (self._replays, self._used, self._seen, self._failed):
+        for each in (self._replays, self._used, self._seen, self._failed, self._not_before):
             each.clear()
 
     def forget_unused(self) -> None:
@@ -89,9 +90,14 @@ class Graphs(Forward):
         self._seen.add(key)
         return is_known and (len(self._replays) < MOST_GRAPHS or self._oldest_is_idle())
 
-    def _fits(self, latents: torch.Tensor) -> bool:
+    def _fits(self, key: Any, latents: torch.Tensor) -> bool:
+        """Not asked at each call: the answer is read off all blocks of memory."""
+        if self._calls < self._not_before.get(key, 0):
+            return False
         fits = self._has_room(latents)
-        self.lacked_room = self.lacked_room or not fits
+        if not fits:
+            self.lacked_room = True
+            self._not_before[key] = self._calls + IDLE_CALLS
         return fits
 
     def _oldest_is_idle(self) -> bool:

@@ -15,6 +15,7 @@ from models_cache.runtime.trial import Verdict
 NOWHERE = Path(os.devnull)
 BEGUN = "begun by process "
 ENDED = "two earlier starts ended while it was tried"
+ONCE_SLOWER = "{}, once slower"  # beside what is known of the candidate
 
 
 class History:
@@ -39,8 +40,15 @@ class History:
         self._write(name, ENDED if has_ended else f"{BEGUN}{os.getpid()}")
 
     def end(self, verdict: Verdict) -> None:
-        """Keeps the reason of one that is not adopted for good; others are judged at each start."""
-        is_open = verdict.adopted or verdict.for_now
+        """Keeps the reason of one that is not adopted for good; others are judged at each start.
+
+        What is only slower has to be so at two starts, as other work may have slowed it at one.
+        """
+        once = ONCE_SLOWER.format(verdict.name)
+        is_new = verdict.slower and not self._known(self._read()).get(once)
+        is_open = verdict.adopted or verdict.for_now or is_new
+        if not verdict.for_now:
+            self._write(once, verdict.why if is_new else "")
         self._write(verdict.name, "" if is_open else f"{verdict.why} (found earlier)")
 
     def _read(self) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 
-from generator.fast.candidate import Candidate, Forward
+from generator.fast.candidate import Candidate, Forward, Switch
 from generator.fast.flag import Flag
 from generator.fast.history import History
 from models_cache.runtime.device import OutOfMemory, free, naming_out_of_memory
@@ -168,19 +168,19 @@ class FastPath:
             return None, f"it fails ({first_line(error)})", isinstance(error, MemoryError)
 
     @contextmanager
-    def off(self) -> Iterator[None]:
-        """Lets the module's own forward be called inside.
+    def off(self, kind: type[Forward] | type[Switch]) -> Iterator[None]:
+        """Lets the module's own forward be called inside, or leaves the process as it was.
 
         Layouts stay: weights that moved would leave graphs that read where they were.
         """
-        forwards = [each for each in self._on if isinstance(each, Forward)]
-        on, self._on = self._on, [each for each in self._on if each not in forwards]
-        for candidate in reversed(forwards):
+        off = [each for each in self._on if isinstance(each, kind)]
+        on, self._on = self._on, [each for each in self._on if each not in off]
+        for candidate in reversed(off):
             candidate.turn_off()
         try:
             yield
         finally:
-            self._turn_on_again(forwards)
+            self._turn_on_again(off)
             self._on.sort(key=on.index)
 
     def _plainly(

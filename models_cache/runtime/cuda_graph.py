@@ -81,10 +81,12 @@ def capture_on_cuda(call: Callable[[], Any]) -> tuple[Callable[[], None], Any]:
     stream.wait_stream(own)
     # The stream is left again also where a capture that fails would stay on it.
     with CAPTURING, torch.cuda.stream(stream):
-        for _ in range(WARM_UPS):
-            call()
+        try:
+            for _ in range(WARM_UPS):
+                call()
+        finally:  # what they read may go before they have run, if one fails
+            own.wait_stream(stream)
         # The other model's thread may allocate meanwhile, which the strictest mode forbids.
         with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
             result = call()
-    own.wait_stream(stream)
     return graph.replay, result

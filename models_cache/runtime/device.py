@@ -14,7 +14,7 @@ from models_cache.advice import CannotStart
 from models_cache.flags import Precision
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime import nvidia
-from models_cache.runtime.cuda_graph import kept_by_graphs
+from models_cache.runtime.cuda_graph import CAPTURING, kept_by_graphs
 from models_cache.runtime.model_thread import DeviceLost
 
 AMPERE = (8, 0)  # the first CUDA compute capability with bfloat16
@@ -82,7 +82,8 @@ def on_device(
 def raise_if_lost(error: torch.AcceleratorError) -> None:
     """Raises DeviceLost if CUDA answers no more: after some errors every later call fails too."""
     try:
-        torch.cuda.synchronize()
+        with CAPTURING:  # which it would end, and fail for that alone
+            torch.cuda.synchronize()
     except RuntimeError as later:
         raise DeviceLost(str(error)) from later
 

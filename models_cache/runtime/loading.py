@@ -55,16 +55,17 @@ class LoadProgress:
 
 
 class ConstructionLock:
-    """Only one thread at a time constructs a model, and no model computes before all are there.
+    """One thread at a time constructs a model or warms it up, and none goes on before all others.
 
     transformers and diffusers change switches of the whole process while they construct: the
     default dtype, and constructors that take no memory. If another thread constructed or ran a
-    model meanwhile, that model would get weights without values.
+    model meanwhile, that model would get weights without values. What is tried in a warm-up is
+    timed, which another model's work would falsify.
     """
 
     def __init__(self, models: int = 1) -> None:
         self._one_at_a_time = Lock()
-        self._all_constructed = Barrier(models)
+        self._all_constructed, self._all_warm = Barrier(models), Barrier(models)
 
     @contextmanager
     def construction(self, progress: LoadProgress) -> Iterator[None]:
@@ -72,20 +73,36 @@ class ConstructionLock:
 
         Raises OtherModelFailed if another model's construction failed.
         """
-        try:
+        with _for_all(self._all_constructed, progress):
             progress.read()
             with self._one_at_a_time:
                 progress.stage = "moving to the device"
                 yield
-        except BaseException:
-            self._all_constructed.abort()
-            raise
-        progress.stage = "waiting for the other model"
-        try:
-            self._all_constructed.wait()
-        except BrokenBarrierError:
-            raise OtherModelFailed from None
-        progress.stage = "warming up"
+
+    @contextmanager
+    def warming(self, progress: LoadProgress) -> Iterator[None]:
+        """Holds the lock while a model is warmed up, once all are constructed.
+
+        Raises OtherModelFailed if another model's warm-up failed.
+        """
+        with _for_all(self._all_warm, progress), self._one_at_a_time:
+            progress.stage = "warming up"
+            yield
+
+
+@contextmanager
+def _for_all(barrier: Barrier, progress: LoadProgress) -> Iterator[None]:
+    """Afterwards waits for the others; one that fails ends their waiting."""
+    try:
+        yield
+    except BaseException:
+        barrier.abort()
+        raise
+    progress.stage = "waiting for the other model"
+    try:
+        barrier.wait()
+    except BrokenBarrierError:
+        raise OtherModelFailed from None
 
 
 class Warmable(Protocol):
@@ -109,8 +126,9 @@ def load_warm(
     device = placement.device
     with lock.construction(progress):
         model = on_short_lived_thread(device, lambda: construct(checkpoint, placement))
-    model.warm_up()
+    with lock.warming(progress):
+        model.warm_up()
+        role, seconds = ROLES[checkpoint.known.family], time.monotonic() - started
+        print(f"The {role} is warm on {device} after {seconds:.1f} s.", file=sys.stderr)
     progress.stage = ""
-    role, seconds = ROLES[checkpoint.known.family], time.monotonic() - started
-    print(f"The {role} is warm on {device} after {seconds:.1f} s.", file=sys.stderr)
     return model

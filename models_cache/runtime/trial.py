@@ -55,13 +55,15 @@ class Bench(Protocol):
 class Verdict:
     """``why`` completes "adopted:" or "not adopted:" for people to read.
 
-    ``for_now`` if another start may find otherwise, as with a want of room.
+    ``for_now`` if another start may find otherwise, as with a want of room; ``slower`` if it is not
+    adopted for its time alone, which other work may have lengthened.
     """
 
     name: str
     adopted: bool
     why: str
     for_now: bool = False
+    slower: bool = False
 
     def __str__(self) -> str:
         return f"{self.name}: {'' if self.adopted else 'not '}adopted, {self.why}"
@@ -103,7 +105,8 @@ def _compare(candidate: Candidate, bench: Bench, expected: Sequence[Any]) -> Ver
     ratios = {size: _ratio(candidate, bench, size) for size in bench.sizes}
     told = ", ".join(f"{ratio:.2f} of the time for {size}" for size, ratio in ratios.items())
     mean = statistics.fmean(ratios.values())
-    return Verdict(candidate.name, mean < FASTER and max(ratios.values()) <= NO_SLOWER, told)
+    adopted = mean < FASTER and max(ratios.values()) <= NO_SLOWER
+    return Verdict(candidate.name, adopted, told, slower=not adopted)
 
 
 def _ratio(candidate: Candidate, bench: Bench, size: int) -> float:

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny import tiny_pipeline
+from torch import nn
 
 from generator.fast import trials as trials_module
-from generator.fast.graphs import Graphs
+from generator.fast.graphs import IDLE_CALLS, Graphs
 from generator.fast.history import History
 from generator.fast.path import FastPath
 from generator.fast.trials import room_for_graphs
@@ -117,27 +117,33 @@ def test_where_nothing_is_on_it_is_not_tried_again(hoard):
     assert calls == [1]
 
 
-def test_no_graph_is_made_where_there_is_no_room_for_it(tmp_path):
-    unet, captured = tiny_pipeline(tmp_path / "tiny").unet, []
-    rooms = iter([False, True])
+@pytest.mark.parametrize("is_forgotten", [False, True])
+def test_no_graph_is_made_where_there_is_no_room_and_room_is_not_looked_for_each_time(is_forgotten):
+    """To look is to read through all blocks of memory."""
+    captured, asked = [], []
     graphs = Graphs(
         "UNet",
-        unet,
+        nn.Identity(),
         lambda call: captured.append(1) or (lambda: None, call()),
-        lambda latents: next(rooms),
+        lambda latents: asked.append(1) or len(asked) > 1,
     )
     graphs.turn_on()
-    forward = graphs.around(lambda latents: latents + 1)
-    for made in (0, 0, 1, 1):  # the first of all is never captured
-        forward(torch.ones(2))
-        assert len(captured) == made
+    for _ in range(IDLE_CALLS + 1):  # the first of all is never captured
+        graphs.module(torch.ones(2))
     assert graphs.lacked_room
+    assert (len(asked), len(captured)) == (1, 0)
+    if is_forgotten:
+        graphs.forget()
+        graphs.module(torch.ones(2))  # the first again
+    graphs.module(torch.ones(2))
+    assert (len(asked), len(captured)) == (2, 1)
 
 
 def test_such_a_verdict_is_of_this_start_alone(hoard, tmp_path):
     history, bench = History(tmp_path / "verdicts.json", "this card"), Bench()
     bench.seconds = lambda size: 1.0
-    for hoard.lacked_room, kept in ((True, ""), (False, "1.00 of the time for 2 (found earlier)")):
+    why = "1.00 of the time for 2 (found earlier)"
+    for hoard.lacked_room, kept in ((True, ""), (False, ""), (False, why)):
         FastPath(lambda: [(hoard, bench)], history).improve()
         assert history.why_not("graphs") == kept
 

@@ -1,6 +1,7 @@
 """What CUDA graphs keep, as far as it shows without a GPU."""
 
 import gc
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ CUDA = torch.device("cuda:1")
 
 
 class Graph:
-    pass
+    replay = None
 
 
 def test_no_two_graphs_that_live_share_a_stream_and_one_that_is_back_is_lent_again():
@@ -57,3 +58,40 @@ def test_what_graphs_keep_is_not_free():
     del graph
     gc.collect()
     assert device.free_bytes(CUDA) == 12_000
+
+
+@pytest.fixture
+def log(monkeypatch):
+    """What a capture does with streams, on stand-ins for the card's."""
+    log = []
+
+    class Stream(SimpleNamespace):
+        def wait_stream(self, other):
+            log.append(f"{self.name} waits for {other.name}")
+
+    own, side = (Stream(name=name, device=CUDA, priority=0) for name in ("own", "side"))
+    monkeypatch.setattr(cuda_graph, "STREAMS", Streams(lambda like: side))
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: own)
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    monkeypatch.setattr(torch.cuda, "graph", lambda *_, **options: nullcontext())
+    return log
+
+
+def test_what_a_failed_run_was_given_is_kept_until_its_kernels_have_run(log):
+    """Freed before, its memory may be unmapped under them."""
+
+    def call():
+        log.append("launches")
+        if len(log) > 2:
+            raise torch.OutOfMemoryError
+
+    with pytest.raises(torch.OutOfMemoryError):
+        cuda_graph.capture_on_cuda(call)
+    assert log == ["side waits for own", "launches", "launches", "own waits for side"]
+
+
+def test_what_is_captured_was_run_before_and_is_waited_for(log):
+    cuda_graph.capture_on_cuda(lambda: log.append("launches"))
+    runs = ["launches"] * cuda_graph.WARM_UPS
+    assert log == ["side waits for own", *runs, "own waits for side", "launches"]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from models_cache.advice import CannotStart
+from models_cache.runtime.cuda_graph import CAPTURING
 from models_cache.runtime.device import (
     OutOfMemory,
     on_device,
@@ -73,3 +74,13 @@ def test_an_error_after_which_the_device_still_answers_is_one_request_s(monkeypa
         Failing("CUDA error: invalid argument").forward()
     with pytest.raises(OutOfMemory):
         Failing("CUDA error: out of memory").forward()
+
+
+def test_whether_the_device_answers_is_not_asked_during_a_capture(monkeypatch):
+    """It would end the capture of the other model, and fail for that alone."""
+    asked, captures = [], CAPTURING
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: asked.append(captures.locked()))
+    with pytest.raises(torch.AcceleratorError):
+        Failing("CUDA error: invalid argument").forward()
+    assert asked == [True]
+    assert not captures.locked()

@@ -1,14 +1,17 @@
 """Progress is of bytes that were read, and each is read once."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from models_cache.catalog import Checkpoint, Family
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime import loading
-from models_cache.runtime.loading import ConstructionLock, LoadProgress
+from models_cache.runtime.loading import ConstructionLock, LoadProgress, load_warm
 from models_cache.runtime.model_thread import OtherModelFailed
 
 
@@ -111,4 +114,50 @@ def test_one_alone_waits_for_nobody(progress):
     with ConstructionLock().construction(progress):
         assert progress.stage == "moving to the device"
         assert progress.loaded_bytes == progress.total_bytes
-    assert progress.stage == "warming up"
+    with ConstructionLock().warming(progress):
+        assert progress.stage == "warming up"
+
+
+# Their warm-ups.
+
+
+class Warm:
+    """A model that notes when it is warmed up."""
+
+    def __init__(self, log, error=None):
+        self.log = log
+        self.error = error
+
+    def warm_up(self):
+        self.log.append("begins")
+        time.sleep(0.02)  # for another to come in between
+        self.log.append("ends")
+        if self.error:
+            raise self.error
+
+
+def load_all(models, progress):
+    """What each fails of, loaded by threads that share a lock."""
+    lock, placement = ConstructionLock(len(models)), SimpleNamespace(device=torch.device("cpu"))
+
+    def load(model):
+        load_warm(lambda *_: model, checkpoint(progress.files), placement, progress, lock)
+        model.log.append("works")
+
+    with ThreadPoolExecutor(len(models)) as threads:
+        futures = [threads.submit(load, each) for each in models]
+    return [each.exception() for each in futures]
+
+
+def test_models_are_warmed_up_one_at_a_time_and_none_works_before_the_last_is_warm(progress):
+    """What is tried then is timed."""
+    log = []
+    load_all([Warm(log), Warm(log)], progress)
+    assert log == ["begins", "ends", "begins", "ends", "works", "works"]
+
+
+def test_where_one_cannot_be_warmed_up_the_other_does_not_wait_for_ever(progress):
+    error, log = RuntimeError("no kernel"), []
+    found = load_all([Warm(log, error), Warm(log)], progress)
+    assert found[0] is error
+    assert isinstance(found[1], OtherModelFailed)
