@@ -6,7 +6,7 @@ from pathlib import Path
 from webapp.keys import Keys
 
 ANNA = "a-key-of-anna-0123456789"
-BERT = "~!#$%&/a-key-of-bert"
+BERT = "~!#$%&/a-key=of-bert"
 
 
 class Clock:

@@ -16,12 +16,16 @@ def client() -> str:
 
 def address() -> str:
     """The request's address. Of IPv6 the network: one machine has a whole one to itself."""
+    found = unmapped(request.remote_addr or "")
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((found.packed, 64), strict=False))
+    return str(found or "")
+
+
+def unmapped(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address; of IPv4 also as a socket of IPv6 tells it. None if it is none."""
     try:
-        parsed = ipaddress.ip_address(request.remote_addr or "")
+        found = ipaddress.ip_address(text)
     except ValueError:
-        return ""
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed.packed, 64), strict=False))
-    return str(parsed)
+        return None
+    return getattr(found, "ipv4_mapped", None) or found

@@ -92,9 +92,12 @@ def is_open(request: Request) -> bool:
 
 def _name_of_sender(request: Request) -> str:
     """By the header Authorization; of Basic the password is the key, and any name will do."""
-    sent = request.authorization
-    key = (sent.token if sent.type == "bearer" else sent.password) if sent else None
-    if key is None:
+    scheme, _, sent = request.headers.get("Authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer":  # as it is: a key with = inside would be read as parameters
+        key: str | None = sent.strip()
+    else:
+        key = request.authorization.password if request.authorization else None
+    if not key:
         raise _unauthorized(NO_KEY)
     return _name_of(key)
 

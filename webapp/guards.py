@@ -26,6 +26,8 @@ HEADERS = {
 # What can only end work.
 ENDS = {"jobs.cancel", "jobs.delete", "jobs.delete_all"}
 ENDS |= {"automatic1111.progress.interrupt", "automatic1111.progress.skip"}
+# By whatever name, or by none: they say no more than whether the server is well.
+ASKED_BY_BALANCERS = {"health.healthz", "health.readyz"}
 NOT_LOOPBACK = "This server answers to 127.0.0.1, localhost and [::1] only."
 OTHER_NAME = "This server does not answer to this name: its owner can allow it by --allowed-host."
 
@@ -42,6 +44,8 @@ def init_app(app: Flask, hosts: Hosts) -> None:
 
 def check_host(hosts: Hosts) -> None:
     """Refuses names that a foreign page could have bound to this machine (DNS rebinding)."""
+    if request.endpoint in ASKED_BY_BALANCERS:
+        return
     if not hosts.answer_to(host_name(request.headers.get("Host", ""))):
         raise MisdirectedRequest(OTHER_NAME if hosts.names else NOT_LOOPBACK)
 
@@ -54,7 +58,7 @@ def check_origin() -> None:
     """
     if not has_effect(request):
         return
-    own = request.host_url.rstrip("/")
+    own = f"{request.scheme}://{request.host}"  # request.host_url has letters for punycode
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Forbidden("Another site's page may not use this server.")
     # Sandboxed frames send "null": they are foreign as well.

@@ -5,6 +5,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from webapp.client import unmapped
+
 
 class BehindProxy:
     """Takes X-Forwarded-For, -Proto and -Prefix from requests that come from ``address``.
@@ -15,8 +17,8 @@ class BehindProxy:
     def __init__(self, app: WSGIApplication, address: str) -> None:
         self._app = app
         self._forwarded = ProxyFix(app, x_for=1, x_proto=1, x_host=0, x_port=0, x_prefix=1)
-        self._address = address
+        self._address = unmapped(address)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        is_proxy = environ.get("REMOTE_ADDR") == self._address
+        is_proxy = unmapped(environ.get("REMOTE_ADDR", "")) == self._address
         return (self._forwarded if is_proxy else self._app)(environ, start_response)

@@ -92,8 +92,10 @@ def bind(host: str, ports: Iterable[int]) -> list[socket.socket]:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # All addresses of this machine are also those of IPv4, which most of a home's devices use.
+    is_dual = host == "::" and socket.has_dualstack_ipv6()
     try:
-        bound = socket.create_server((host, port), family=family)
+        bound = socket.create_server((host, port), family=family, dualstack_ipv6=is_dual)
     except OSError as error:
         raise CannotListen(host, port, error) from error
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)

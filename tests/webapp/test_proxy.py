@@ -45,6 +45,12 @@ def job_of_answer(response, services):
     return services.jobs.get(response.location.rpartition("/")[2]).job
 
 
+def test_the_proxy_is_known_by_its_address_of_ipv4_where_all_listen_on_ipv6(client, by_hand):
+    client.environ_base["REMOTE_ADDR"] = f"::ffff:{PROXY}"
+    job = job_of_answer(upload(client, headers=FORWARDED | bearer(ANNA)), by_hand)
+    assert job.client == "anna 5.6.7.8"
+
+
 def test_nobody_else_is_believed(client, by_hand):
     client.environ_base["REMOTE_ADDR"] = "10.0.0.2"
     response = upload(client, headers=FORWARDED | bearer(ANNA))

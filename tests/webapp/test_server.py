@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -37,18 +36,6 @@ def test_two_ports_serve_one_app_and_each_request_knows_which_it_came_by(serve):
     ports = serve(ports=2).server.ports
     assert len(set(ports)) == 2
     assert [body(ask(port, "/port")) for port in ports] == [str(port).encode() for port in ports]
-
-
-def test_an_ipv6_address_can_be_listened_on(app):
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError as error:
-        pytest.skip(f"no IPv6 here: {error}")
-    server = Server(app, bind("::1", [0]), Limits(threads=1))
-    address = ("::1", server.ports[0])
-    with run_in_thread(server), socket.create_connection(address, SECONDS) as client:
-        client.sendall(get("/port", "Connection: close"))
-        assert body(read_all(client)) == str(server.ports[0]).encode()
 
 
 def test_a_taken_port_is_named_and_the_ports_before_it_are_given_back():

@@ -44,6 +44,7 @@ CHOICES = [
 EXPOSING = [
     ("host", "0.0.0.0", "0.0.0.0"),
     ("allowed-host", "NAS.example, [::2]", ("nas.example", "::2")),
+    ("allowed-host", "my_nas", ("my_nas",)),
     ("trusted-proxy", "127.0.0.1", "127.0.0.1"),
 ]
 # Of replicas: refused where the models run in this process.

@@ -2,8 +2,7 @@
 
 import logging
 import sqlite3
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from io import BytesIO
@@ -16,6 +15,7 @@ from generator.model_info import ModelInfo
 from generator.png import painted_png
 from models_cache.advice import CannotStart
 from webapp.job_store import Entry, UnknownJob
+from webapp.keep.calendar import Calendar
 from webapp.keep.folder import RECORDS, Folder, image_name, original_name
 from webapp.keep.record import Damaged, format_record, parse_record
 from webapp.keep.records import ADVICE, Records, Row
@@ -38,23 +38,23 @@ class Archive:
         records: Records,
         max_bytes: int,
         max_days: int,
-        clock: Callable[[], float] = time.time,
+        calendar: Calendar,
     ) -> None:
         self.max_bytes = max_bytes
         self.max_days = max_days
         self._folder = folder
         self._records = records
-        self._clock = clock
+        self._calendar = calendar
 
     @classmethod
     def open(
-        cls, path: Path, max_bytes: int, max_days: int, clock: Callable[[], float] = time.time
+        cls, path: Path, max_bytes: int, max_days: int, calendar: Calendar | None = None
     ) -> "Archive":
         """Removes what a stop left half-written. Raises CannotStart."""
         with ExitStack() as undo:
             folder = undo.enter_context(closing(Folder.open(path)))
             records = undo.enter_context(closing(Records(path / RECORDS)))
-            archive = cls(folder, records, max_bytes, max_days, clock)
+            archive = cls(folder, records, max_bytes, max_days, calendar or Calendar())
             try:
                 archive._tidy()
             except (OSError, sqlite3.Error) as error:
@@ -72,7 +72,7 @@ class Archive:
             else {original_name(original.id): original.jpeg}
         )
         files |= {image_name(entry.job.id): png} if png else {}
-        ended = self._clock() if outcome else None
+        ended = self._calendar.now() if outcome else None
         size, text = len(original.jpeg), format_record(entry, outcome)
         with ExitStack() as undo:
             for name, data in files.items():
@@ -127,7 +127,8 @@ class Archive:
 
     def make_room(self) -> None:
         """Removes the oldest jobs until the others are within the bounds."""
-        too_old = self._clock() - self.max_days * DAY_SECONDS
+        is_dated = self._calendar.is_believed()
+        too_old = self._calendar.now() - self.max_days * DAY_SECONDS if is_dated else 0.0
         total = self._records.total_bytes()
         while (oldest := self._records.oldest()) and oldest.ended is not None:
             if oldest.ended >= too_old and total <= self.max_bytes:
@@ -139,7 +140,7 @@ class Archive:
         self._folder.close()
 
     def _tidy(self) -> None:
-        """Removes records without their pictures, pictures without a record, and what is old."""
+        """Removes records without their pictures, pictures without a record, what is too much."""
         whole = [(row.id, all(map(self._folder.has, _files(row)))) for row in self._records.all()]
         for job_id, is_whole in whole:
             if not is_whole:

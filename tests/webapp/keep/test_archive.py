@@ -133,7 +133,7 @@ def test_a_start_with_smaller_bounds_makes_room_at_once(opened, folder):
 def test_unfinished_jobs_are_never_removed_for_room(opened, clock):
     archive, [waiting] = opened(max_bytes=1, max_days=1), entries()
     save(archive, waiting, succeeded())
-    clock.now += 100 * DAY_SECONDS
+    clock.wait(100 * DAY_SECONDS)
     archive.make_room()
     assert [entry.job.id for entry, _ in archive.unfinished()] == [waiting.job.id]
     assert archive.unfinished()[0][0].original.jpeg == JPEG
@@ -143,10 +143,10 @@ def test_jobs_go_when_they_are_too_old(opened, clock):
     archive, some = opened(max_days=2), [succeeded() for _ in range(3)]
     for entry in some:
         save(archive, entry)
-        clock.now += DAY_SECONDS
+        clock.wait(DAY_SECONDS)
     archive.make_room()
     assert kept(archive, some) == [1, 2]
-    clock.now += DAY_SECONDS
+    clock.wait(DAY_SECONDS)
     assert kept(opened(max_days=2), some) == [2]
 
 

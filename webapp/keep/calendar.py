@@ -1,0 +1,38 @@
+"""The machine's date, and whether it can be believed."""
+
+import time
+from collections.abc import Callable
+
+STEADY_SECONDS = 1800.0
+MOST_DRIFT_SECONDS = 60.0  # between two looks; more is a date that somebody set
+
+
+class Calendar:
+    """Believed once it has gone as evenly as seconds pass for half an hour.
+
+    At the start of a machine without a battery for its clock, and until it has asked a time server,
+    the date may be years off: what is too old by it may be of yesterday. For one thread.
+    """
+
+    def __init__(
+        self,
+        date: Callable[[], float] = time.time,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._date = date
+        self._seconds = seconds
+        self._steady_since = seconds()
+        self._offset = self.now() - self._steady_since
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self._date()
+
+    def is_believed(self) -> bool:
+        """To be asked more often than dates are set."""
+        seconds = self._seconds()
+        offset = self.now() - seconds
+        if abs(offset - self._offset) > MOST_DRIFT_SECONDS:
+            self._steady_since = seconds
+        self._offset = offset
+        return seconds - self._steady_since >= STEADY_SECONDS
