@@ -11,7 +11,7 @@ from models_cache import environment
 
 environment.prepare(online=True)
 
-from models_cache import advice, catalog, records, terminal, whole
+from models_cache import advice, catalog, hub_cache, records, terminal, whole
 from models_cache.advice import CannotStart, CheckpointError, Fault
 from models_cache.catalog import ROLES, Checkpoint, File, in_words
 from models_cache.download import Download
@@ -82,22 +82,30 @@ def _fetched(store: Store) -> list[Checkpoint]:
 
 
 def _verify(named: Sequence[Checkpoint], store: Store) -> int:
-    """Without names, verifies whatever is here; if nothing is, that is a failure too."""
+    """Without names, verifies whatever was begun here; if nothing is, that is a failure too."""
     wanted = named or [*catalog.FULL, *_fetched(store)]
-    missing: list[Exception] = []
+    absent: list[Exception] = []
     problems: list[Exception] = []
     for checkpoint in wanted:
         try:
             print(_verified(checkpoint, store))
         except CheckpointError as error:
-            (missing if error.fault is Fault.MISSING else problems).append(error)
+            is_absent = error.fault is Fault.MISSING and not _is_begun(checkpoint, store)
+            (absent if is_absent else problems).append(error)
         except OSError as error:
             problems.append(error)
-    if named or len(missing) == len(wanted):
-        problems += missing
+    if named or len(absent) == len(wanted):
+        problems += absent
     for problem in problems:
         print(f"{advice.PROGRAM}: {problem}", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _is_begun(checkpoint: Checkpoint, store: Store) -> bool:
+    """Whether a download has brought anything of it, whole or not."""
+    repository = str(checkpoint.repository)
+    is_recorded = records.path_of(store.hub, repository).exists()
+    return is_recorded or any(hub_cache.snapshots(store.hub, repository, None))
 
 
 def _verified(checkpoint: Checkpoint, store: Store) -> str:

@@ -145,12 +145,14 @@ class Download:
 
     def _fetch_all(self, shortfalls: Sequence[Shortfall]) -> None:
         """Fetches nothing before all were announced, and there is room for all."""
+        for each in shortfalls:
+            with self._lock(each):
+                hub_cache.discard_remains(self.store.hub, each.repository)
         self._check_space(shortfalls)
         for each in shortfalls:
             self._announce(each)
         for each in shortfalls:
             with self._lock(each):
-                hub_cache.discard_remains(self.store.hub, each.repository)
                 self._borrow(each)
                 self._fetch(each)
                 self._mend(each)

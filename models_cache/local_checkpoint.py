@@ -1,5 +1,6 @@
 """A checkpoint on this disk, whose files were found whole."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ CLASS_NAMES = {
 }
 SDXL_CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
 SDXL_COMPONENTS = ("scheduler", *SDXL_TOKENIZERS, *SDXL_WEIGHTS)
+READABLE = "Let the user who runs this read it."
 LIBRARIES = ("diffusers", "transformers")
 
 
@@ -60,6 +62,7 @@ class LocalCheckpoint:
                 lambda index: whole.shards_in(folder / index),
             )
             if needed.missing:
+                _check_readable(folder)
                 raise CheckpointError(f"{folder}/{needed.missing[0]}", Fault.MISSING)
             for path in needed.paths:
                 whole.check(folder / path)
@@ -71,7 +74,8 @@ class LocalCheckpoint:
             raise error.advised(known) from error
         except OSError as error:
             problem = f"{error.filename} cannot be read: {error.strerror}"
-            raise CheckpointError(problem, Fault.DAMAGED).advised(known) from error
+            advice = READABLE if isinstance(error, PermissionError) else ""
+            raise CheckpointError(problem, Fault.DAMAGED, advice).advised(known) from error
         weights = {
             component: [folder / path for path in paths]
             for component, paths in needed.weights.items()
@@ -99,6 +103,13 @@ class LocalCheckpoint:
         """The error that says why this checkpoint, whole as it is, cannot be served."""
         problem = f"{self.folder} cannot be served: {reason}"
         return CheckpointError(problem, Fault.UNSUITABLE, advice).advised(self.known)
+
+
+def _check_readable(folder: Path) -> None:
+    """Raises OSError if this user may not look into a folder, in which all seems to be missing."""
+    for each in (folder, *folder.glob("*")):
+        if each.is_dir():
+            os.listdir(each)
 
 
 def check_family(folder: Path, family: Family, name: str | None = None) -> None:

@@ -90,10 +90,11 @@ def shards_in(index: Path) -> list[str]:
 def shapes(path: Path) -> dict[str, list[int]]:
     """The shapes of a safetensors file's tensors, by name, from its header alone.
 
-    Raises CheckpointError unless the file is as long as its header says.
+    Raises CheckpointError unless the file is as long as its header says, and OSError.
     """
     if not path.is_file():
         raise CheckpointError(f"{path} is missing", Fault.MISSING)
+    path.open("rb").close()  # whose error has a name and a reason: the library's has neither
     try:
         with safe_open(path, "np") as file:
             found = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118

@@ -28,12 +28,13 @@ from models_cache.runtime.gpu_fit import CPU_BATCH_SIZE, MAX_BATCH_SIZE
 from models_cache.runtime.model_thread import DEVICE_LOST, STOPPING
 from models_cache.terminal import READER_LEFT
 from webapp import addresses, create_app, logs
+from webapp.early_signals import ignore, on_hangup
 from webapp.hosts import is_loopback
 from webapp.invite import show
 from webapp.job_store import JobStore
 from webapp.keep.archive import Archive
 from webapp.keep.resume import begin
-from webapp.keys import Keys, reread_on_hangup
+from webapp.keys import Keys
 from webapp.limits import Limits
 from webapp.models import ModelPair
 from webapp.server import FINISHED, CannotListen, Server, bind, stop_on_signals
@@ -70,7 +71,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except CannotListen as error:
-        flag = "--port" if error.port == settings.port else "--api-port"
+        port_flag = "--port" if error.port == settings.port else "--api-port"
+        flag = port_flag if error.is_of_port else "--host"
         print(f"{PROGRAM}: {error}. Choose another with {flag}.", file=sys.stderr)
         return 2
     keeper = begin(archive, services, settings.log_prompts) if archive is not None else None
@@ -85,8 +87,7 @@ def main(arguments: Sequence[str]) -> int:
     stop_on_signals(server)
     if keeper is not None:
         keeper.start()
-    if keys is not None:
-        reread_on_hangup(keys, server.stop)
+    on_hangup(server.stop, keys.reread if keys is not None else ignore)
     _announce(settings, server, keys)
     step_seconds = settings.step_seconds(models.placement.device.type)
     code = _run(server, services, cluster or models, step_seconds)

@@ -5,9 +5,8 @@ import logging
 import os
 import re
 import secrets
-import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,17 +94,3 @@ def _parse_line(line: str, where: str) -> tuple[str, str]:
             return name, key
     # Not what the line says: it may be a key.
     raise CannotStart(f"{where} cannot be read", f"In it, {LINE}.")
-
-
-def reread_on_hangup(keys: Keys, stop: Callable[[], None]) -> None:
-    """SIGHUP reads the file again; if it means that our terminal was closed, stops. Main thread."""
-    had_terminal = os.isatty(0)
-
-    def hang_up(*_: object) -> None:
-        if had_terminal and not os.isatty(0):
-            stop()
-        else:
-            keys.reread()
-
-    if hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, hang_up)

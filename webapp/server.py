@@ -33,6 +33,7 @@ that close their sending side before the answer, which count as gone.
 """
 
 import contextlib
+import errno
 import functools
 import signal
 import socket
@@ -72,6 +73,11 @@ class CannotListen(OSError):
         super().__init__(error.errno, reason)
         self.host = host
         self.port = port
+
+    @property
+    def is_of_port(self) -> bool:
+        """Whether another port may be had at the same address."""
+        return self.errno in (errno.EADDRINUSE, errno.EACCES)
 
     def __str__(self) -> str:
         return f"cannot listen on {self.host} port {self.port}: {self.strerror}"

@@ -11,7 +11,15 @@ import torch
 # By the major version of CUDA that torch is built with: the oldest driver that it works with.
 # https://docs.nvidia.com/cuda/cuda-toolkit-release-notes: CUDA 12 and 13 with minor compatibility.
 OLDEST_DRIVERS = {12: 525, 13: 580}
-OLDER_TORCH = "start with scripts/serve --with cuda126, whose torch works with drivers from 525 on"
+OLDER_TORCH = (
+    "start with scripts/serve --with cuda126, whose torch works with drivers from 525 on, on GPUs"
+    " of compute capability 5.0 to 9.0"
+)
+NEWEST_OF_OLDER_TORCH = (9, 0)
+PYPI_TORCH = (
+    "install PyPI's torch, with .venv/bin/python -m pip install --force-reinstall"
+    " -r requirements-cuda.txt"
+)
 DISPLAY = "0x03"  # the class of PCI devices that are or were made for displays
 NVIDIA = "0x10de"
 
@@ -64,22 +72,33 @@ class Facts:
         major, minor = capability
         return (
             f"This GPU has compute capability {major}.{minor}, for which torch {self.torch} has no"
-            f" code ({', '.join(self.architectures)}): {OLDER_TORCH} and on GPUs from 5.0 to 9.0."
+            f" code ({', '.join(self.architectures)}): {self._other_torch(capability)}."
         )
+
+    def _other_torch(self, capability: Capability) -> str:
+        is_new = capability > NEWEST_OF_OLDER_TORCH
+        if is_new and self._cuda_version < 13:
+            return f"install driver {OLDEST_DRIVERS[13]} or newer, and {PYPI_TORCH}"
+        if is_new or self._cuda_version < 13:
+            return "no torch of this version has"
+        return OLDER_TORCH
+
+    @property
+    def _cuda_version(self) -> int:
+        """The major one; 0 if torch is built without."""
+        return int((self.cuda or "0").partition(".")[0])
 
     def _absence(self) -> str:
         if self.cuda is None:
-            return (
-                f"this torch ({self.torch}) is built without CUDA: install PyPI's torch, with"
-                " .venv/bin/python -m pip install --force-reinstall -r requirements-cuda.txt"
-            )
-        oldest = OLDEST_DRIVERS.get(int(self.cuda.partition(".")[0]), 0)
+            return f"this torch ({self.torch}) is built without CUDA: {PYPI_TORCH}"
+        oldest = OLDEST_DRIVERS.get(self._cuda_version, 0)
         if self.driver is None:
             return f"no NVIDIA driver is loaded: install driver {oldest} or newer"
         if int(self.driver.partition(".")[0]) < oldest:
+            older = f", or {OLDER_TORCH}" if self._cuda_version >= 13 else ""
             return (
                 f"its driver {self.driver} is too old for torch {self.torch}, which needs"
-                f" {oldest} or newer: install a newer driver, or {OLDER_TORCH}"
+                f" {oldest} or newer: install a newer driver{older}"
             )
         if self.visible is not None:
             return f"CUDA_VISIBLE_DEVICES={self.visible} hides it: unset it to use the GPU"

@@ -263,9 +263,15 @@ def test_too_little_disk_space_is_said_before_anything_is_fetched(
     assert not hub.fetched()
 
 
-def test_what_transfers_that_were_killed_left_is_removed(download, store, blip):
+def test_what_transfers_that_were_killed_left_is_room_for_the_next(
+    download, store, blip, monkeypatch
+):
     remains = store.hub / "models--org--blip" / "blobs" / "0.12345678.incomplete"
     write(remains, b"half")
+    free = (10_000, 0)  # without them, and with them
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: SimpleNamespace(free=free[remains.exists()])
+    )
     download.make_whole([BLIP])
     assert not remains.exists()
 

@@ -9,7 +9,7 @@ from checkpoints import snapshot, write, write_blip, write_sdxl
 from models_cache import __main__ as program
 from models_cache import catalog
 from models_cache.advice import CannotFetch
-from models_cache.catalog import BLIP_LARGE, Checkpoint, Family
+from models_cache.catalog import BLIP_LARGE, SDXL_BASE, Checkpoint, Family
 from models_cache.choose import fetch_in_child
 
 pytestmark = pytest.mark.slow
@@ -83,6 +83,21 @@ def test_verify_says_where_no_digest_is_known(run, store):
         " of config.json, preprocessor_config.json, vocab.txt, tokenizer_config.json,"
         " model.safetensors.\n"
     )
+
+
+def test_verify_finds_a_file_that_was_lost_though_another_checkpoint_is_whole(run, store, fetched):
+    write_blip(snapshot(store.user_cache, BLIP_LARGE.repository, "2" * 40))
+    fetched.unlink()
+    code, out, err = run("--verify")
+    assert (code, BLIP_LARGE.name in out) == (1, True)
+    assert "model.safetensors" in err
+
+
+def test_verify_finds_what_an_interrupted_download_did_not_bring(run, store, fetched):
+    write(snapshot(store.hub, SDXL_BASE.repository, "3" * 40) / "model_index.json", b"{}")
+    code, out, err = run("--verify")
+    assert (code, "org/blip" in out) == (1, True)
+    assert SDXL_BASE.name in err
 
 
 def test_verify_of_what_is_not_here_fails_with_the_command(run):

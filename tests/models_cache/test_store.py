@@ -1,5 +1,7 @@
 import contextlib
+import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -213,6 +215,33 @@ def test_a_file_that_cannot_be_read_is_damaged(store, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(denied))
     with raises(Fault.DAMAGED, match=r"config.json cannot be read: Permission denied\."):
         store.locate(store.named(str(folder), Family.BLIP))
+
+
+def denied(function, path):
+    """The function, refused this path: the tests may run as root, whom no permission stops."""
+
+    def call(asked, *args, **options):
+        if Path(asked) == path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return function(asked, *args, **options)
+
+    return call
+
+
+@pytest.mark.parametrize("part", ["unet/diffusion_pytorch_model.fp16.safetensors", "vae"])
+def test_weights_and_folders_that_another_user_alone_may_read_are_no_others(
+    store, tmp_path, monkeypatch, part
+):
+    """By themselves the libraries say "None", and a folder that cannot be listed looks empty."""
+    folder = write_sdxl(tmp_path / "sdxl")
+    if part == "vae":
+        shutil.rmtree(folder / "vae")
+        (folder / "vae").mkdir()
+    monkeypatch.setattr(os, "listdir", denied(os.listdir, folder / part))
+    monkeypatch.setattr(Path, "open", denied(Path.open, folder / part))
+    sentence = rf"{part} cannot be read: Permission denied\. Let the user who runs this read it\."
+    with raises(Fault.DAMAGED, match=sentence):
+        store.locate(store.named(str(folder), Family.SDXL))
 
 
 def test_nothing_is_looked_up_in_the_network_and_nothing_is_written(store, tmp_path, monkeypatch):

@@ -123,6 +123,52 @@ def test_a_start_leaves_compiling_to_python_and_an_installation_for_others_makes
     assert not {"--no-compile", "compileall"} & set(told("venv", "requirements-cuda.txt", **lazy))
 
 
+# Stands for the system's Python: makes a .venv as PYTHON is, or cannot.
+SYSTEM = """#!/bin/sh
+case $* in
+    *"-m venv"*)
+        [ "$CANNOT" != venv ] && rm -rf .venv && mkdir -p .venv/bin && cp "$0" .venv/bin/python
+        ;;
+    *ensurepip*) [ "$CANNOT" != ensurepip ] ;;
+    "-m pip"*) shift 2; echo pip "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def system(clone, tmp_path) -> str:
+    """A PATH on which it is found. The clone has no .venv."""
+    shutil.rmtree(clone / ".venv")
+    path = tmp_path / "bin" / "python3"
+    path.parent.mkdir()
+    path.write_text(SYSTEM)
+    path.chmod(0o755)
+    return f"{path.parent}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize(
+    ("what", "advice"),
+    [("ensurepip", "(Debian: python3-venv)"), ("venv", "let this user write there, and make room")],
+)
+def test_why_there_is_no_environment_is_said(clone, system, what, advice):
+    done = run(clone / "scripts" / "serve", cwd=clone, PATH=system, CANNOT=what)
+    assert done.returncode == 2
+    assert advice in done.stderr
+    assert not (clone / ".venv").exists()
+
+
+@pytest.mark.parametrize(("has", "is_kept"), [("python3.99", True), ("python3.98", False)])
+def test_an_environment_of_another_python_is_made_anew(clone, system, tmp_path, has, is_kept):
+    """As after an upgrade of the system: what was installed is not found any more."""
+    python = tmp_path / "bin" / "python3.99"
+    shutil.copy(tmp_path / "bin" / "python3", python)
+    (clone / ".venv" / "bin").mkdir(parents=True)
+    (clone / ".venv" / "bin" / "python").symlink_to(python)
+    (clone / ".venv" / "lib" / has).mkdir(parents=True)
+    run(clone / "scripts" / "venv", "requirements-cuda.txt", cwd=clone, PATH=system)
+    assert (clone / ".venv" / "bin" / "python").is_symlink() is is_kept
+
+
 # Extras.
 
 
@@ -134,6 +180,8 @@ def test_a_start_leaves_compiling_to_python_and_an_installation_for_others_makes
         (["--port", "1", "--with", "heif"], {}),
         (["--port", "1"], {"LOOKALIKE_WITH": "heif"}),
         (["--port", "1", "--with", "heif,ray"], {}),
+        (["--with", "heif", "--port", "1", "--with", "ray"], {}),
+        (["--with=heif", "--with=ray", "--port", "1"], {}),
     ],
 )
 def test_an_extra_is_installed_and_python_hears_nothing_of_it(

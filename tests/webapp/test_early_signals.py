@@ -38,6 +38,7 @@ def importing(library: str, folder: Path, *prefix: str) -> Iterator[subprocess.P
         [*prefix, sys.executable, "-m", "webapp"],
         cwd=ROOT,
         env=environ,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -58,6 +59,17 @@ def test_a_signal_during_the_imports_ends_the_server_without_a_word(
         process.send_signal(signal.Signals[number])
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, out, err) == (code, "", "")
+
+
+def test_a_reload_during_the_imports_ends_nothing(tmp_path):
+    """To systemd an end by SIGHUP is a clean one: nobody would start the server anew."""
+    with importing("torch", tmp_path) as process:
+        assert int(process.stdout.readline()) == process.pid
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 143
 
 
 @pytest.mark.parametrize("library", ["flask", "torch"])

@@ -129,9 +129,10 @@ def test_it_is_seen_that_others_can_read_the_file(file: Path):
 HANGUP = """
 import os, sys, time
 from pathlib import Path
-from webapp.keys import Keys, reread_on_hangup
+from webapp.early_signals import on_hangup
+from webapp.keys import Keys
 keys = Keys.read(Path(sys.argv[1]), make=True)
-reread_on_hangup(keys, lambda: os._exit(7))
+on_hangup(lambda: os._exit(7), keys.reread)
 told = None
 while True:
     if keys.by_name is not told:

@@ -68,6 +68,12 @@ def test_a_port_that_is_taken_is_named_with_its_flag(flag):
     assert "Traceback" not in done.stderr
 
 
+def test_an_address_of_another_machine_is_named_with_its_flag():
+    done = serve("--host", "192.0.2.1", "--insecure-open", "--port", "0", "--api-port", "0")
+    assert done.returncode == 2
+    assert done.stderr.rstrip().endswith("Choose another with --host.")
+
+
 @pytest.mark.parametrize(
     "damage", ["model_index.json", "unet/diffusion_pytorch_model.fp16.safetensors"]
 )

@@ -19,6 +19,7 @@ GOOD = Facts(
     capability=(8, 9),
     architectures=ARCHITECTURES,
 )
+OLDER = {"cuda": "12.6", "torch": "2.13.0+cu126", "architectures": ("sm_50", "sm_90")}
 ABSENT = replace(GOOD, capability=None, architectures=())
 
 
@@ -51,7 +52,7 @@ def test_nothing_is_said_where_nothing_is_wrong(facts):
         ),
         pytest.param(
             replace(ABSENT, driver="470.1", cuda="12.6", torch="2.13.0+cu126"),
-            ["too old for torch 2.13.0+cu126, which needs 525"],
+            ["too old for torch 2.13.0+cu126, which needs 525 or newer: install a newer driver."],
             id="a driver too old for the older torch",
         ),
         pytest.param(
@@ -79,6 +80,20 @@ def test_nothing_is_said_where_nothing_is_wrong(facts):
             replace(GOOD, capability=(6, 1)),
             ["compute capability 6.1", "sm_75", "scripts/serve --with cuda126"],
             id="a GPU that torch has no code for",
+        ),
+        pytest.param(
+            replace(GOOD, capability=(12, 0), **OLDER),
+            [
+                "capability 12.0",
+                "install driver 580 or newer, and install PyPI's torch",
+                "-cuda.txt",
+            ],
+            id="a GPU too new for the older torch",
+        ),
+        pytest.param(
+            replace(GOOD, capability=(3, 7), **OLDER),
+            ["compute capability 3.7", "no torch of this version has."],
+            id="a GPU too old for any",
         ),
     ],
 )
