@@ -9,7 +9,12 @@ from io import BytesIO
 import numpy as np
 from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
-from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
+from PIL.TiffImagePlugin import (
+    PHOTOMETRIC_INTERPRETATION,
+    TILELENGTH,
+    TILEWIDTH,
+    TiffImageFile,
+)
 
 from captioner.colors import to_srgb
 from captioner.formats import find_format
@@ -146,6 +151,8 @@ def _plain(file: ImageFile, longest_side: int) -> Image.Image:
 
 def _in_full_colors(image: ImageFile) -> Image.Image:
     """The image in L, LA, RGB, RGBA or CMYK, with an alpha channel if it is transparent."""
+    if image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getextrema()[1]:
+        return image.convert("RGB")  # as of Windows' clipboard, which leaves alpha unset
     if image.mode[0] in "IF":
         return _eight_bits(image)
     if image.mode == "La":
@@ -162,11 +169,18 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Gray of 16 or 32 bits or of floats, scaled; ``convert`` would cut off all above 255."""
     values = np.nan_to_num(np.array(image, np.float32), posinf=0.0, neginf=0.0)
     full_scale = 1.0 if image.mode == "F" else 65_535.0
+    if image.mode.startswith("I;16") and _is_white_zero(image):  # Pillow turns 8 bits round alone
+        np.subtract(full_scale, values, out=values)
     low, high = min(float(values.min()), 0.0), max(float(values.max()), full_scale)
     scale = 255.0 / (high - low)
     values *= scale  # first of all: the largest floats, less the lowest, would overflow
     values += 0.5 - low * scale
     return Image.fromarray(values.astype(np.uint8))
+
+
+def _is_white_zero(image: Image.Image) -> bool:
+    is_tiff = isinstance(image, TiffImageFile)
+    return is_tiff and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -18,6 +18,7 @@ BEGINNINGS = frozenset(
 LONGEST_PHRASE = 50
 
 PUNCTUATION = ".,;"
+ARTICLES = ("a", "an")
 
 
 def without_tics(caption: str) -> str:
@@ -25,7 +26,8 @@ def without_tics(caption: str) -> str:
 
     That is a word anywhere ("a bald bald man") and a phrase at the end ("a hat and a hat and a
     hat"), where BLIP repeats until its length is up. Elsewhere a phrase may be meant ("a new york
-    new york sign"), and so may digits be. Only leaves words out, never all; spaces become single.
+    new york sign"), and so may digits be. Only leaves words out, never all, but for an article
+    that is made to fit the word that follows now; spaces become single.
     """
     words = _without_non_words(caption.split())
     return " ".join(_without_repeated_end(_without_repeated_words(words)))
@@ -38,6 +40,9 @@ def _without_non_words(words: list[str]) -> list[str]:
         if _sound(word) in NON_WORDS:
             is_subject_gone = True
         elif not (is_subject_gone and _sound(word) in ("is", "are")):
+            is_article = _sound(word) in ARTICLES
+            if is_subject_gone and kept and _sound(kept[-1]) in ARTICLES and not is_article:
+                kept[-1] = "an" if _sound(word)[0] in "aeiou" else "a"
             kept.append(word)
             is_subject_gone = False
     return kept or words

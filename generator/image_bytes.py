@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MIMETYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 QUALITY = 95
+BYTE, UNDEFINED = (kind.to_bytes(2, "big") for kind in (1, 7))  # types of EXIF
 
 
 def encoded(
@@ -34,14 +35,19 @@ def encoded(
     parameters = format_parameters(
         request, model=info.name, sampler=info.sampler, fast_path=outcome.fast_path
     )
-    exif, xmp = _exif(parameters), info.marking.xmp
+    exif, xmp = exif_bytes(parameters), info.marking.xmp
     outcome.image.save(file, format.upper(), quality=quality, exif=exif, xmp=xmp)
     return info.marking.signed(file.getvalue(), MIMETYPES[format], info.name)
 
 
-def _exif(parameters: str) -> Image.Exif:
-    """The text where AUTOMATIC1111's web UI writes it and image tools look for it."""
+def exif_bytes(parameters: str) -> bytes:
+    """The text where AUTOMATIC1111's web UI writes it and image tools look for it.
+
+    Of the type that EXIF and piexif want, UNDEFINED. Pillow writes bytes as numbers, of which that
+    web UI's own reader makes a tuple, and fails.
+    """
     exif = Image.Exif()
     comment = b"UNICODE\0" + parameters.encode("utf-16-be")
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
-    return exif
+    tag = ExifTags.Base.UserComment.to_bytes(2, "big")
+    return exif.tobytes().replace(tag + BYTE, tag + UNDEFINED, 1)

@@ -24,6 +24,8 @@ LATENT_CHANNELS = 4  # what diffusers takes if a config does not say
 # The largest last: an error in a small one is found at once.
 WITH_CONVOLUTIONS = {"vae": AutoencoderKL, "unet": UNet2DConditionModel}
 COMPONENTS = {**TEXT_ENCODERS, **WITH_CONVOLUTIONS}
+# What an IP-Adapter leaves in a saved pipeline: words need none of it.
+FOR_PICTURES = ("image_encoder", "feature_extractor")
 
 
 def load_pipeline(checkpoint: LocalCheckpoint, placement: Placement) -> StableDiffusionXLPipeline:
@@ -52,7 +54,11 @@ def load_pipeline(checkpoint: LocalCheckpoint, placement: Placement) -> StableDi
         if device.type == "cpu" and name in WITH_CONVOLUTIONS:
             components[name].to(memory_format=torch.channels_last)
     return StableDiffusionXLPipeline.from_pretrained(
-        checkpoint.folder, **components, local_files_only=True, add_watermarker=False
+        checkpoint.folder,
+        **components,
+        **dict.fromkeys(FOR_PICTURES),
+        local_files_only=True,
+        add_watermarker=False,
     )
 
 

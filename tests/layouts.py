@@ -110,6 +110,18 @@ def tiny_vae(folder: Path) -> None:
     AutoencoderTiny().half().save_pretrained(folder / "vae", variant="fp16")
 
 
+def ip_adapter(folder: Path) -> None:
+    """As diffusers saves a pipeline that ``load_ip_adapter`` was called on."""
+    classes = {
+        "image_encoder": "CLIPVisionModelWithProjection",
+        "feature_extractor": "CLIPImageProcessor",
+    }
+    for name, kind in classes.items():
+        config(folder, "model_index.json", **{name: ["transformers", kind]})
+    (folder / "image_encoder").mkdir()
+    (folder / "image_encoder" / "pytorch_model.bin").write_bytes(b"not to be opened")
+
+
 def scheduler(folder: Path, name: str, **changes: object) -> None:
     config(folder, "model_index.json", scheduler=["diffusers", name])
     config(folder, "scheduler/scheduler_config.json", _class_name=name, **changes)
@@ -162,6 +174,7 @@ def sdxl_layouts() -> Iterator[tuple[str, Callable[[Path], object]]]:
     )
     yield "AutoencoderTiny as the VAE", tiny_vae
     yield "latents with a mean and a deviation (Playground)", playground
+    yield "components of an IP-Adapter, one of them a pickle", ip_adapter
     yield "sample_size as a list", lambda f: config(f, "unet/config.json", sample_size=[8, 8])
     for name in (
         "DDIMScheduler",

@@ -61,6 +61,20 @@ def test_masks_of_any_width_and_place_are_obeyed(header, bits, masks, red, green
     assert colors(read_image(data)) == [RED, GREEN, RED]
 
 
+@pytest.mark.parametrize(("alpha", "shown"), [(0, (60, 200, 60)), (255, (60, 200, 60))])
+def test_alpha_that_nobody_set_hides_nothing(alpha, shown):
+    """As in files from the clipboard of Windows."""
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    data = bitfields_bmp(32, masks, [alpha << 24 | 0x3CC83C] * 3, header=124)
+    assert set(colors(read_image(data))) == {shown}
+
+
+def test_alpha_that_is_set_somewhere_hides_the_rest():
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    data = bitfields_bmp(32, masks, [0xFF3CC83C, 0x003CC83C, 0xFF3CC83C], header=124)
+    assert colors(read_image(data)) == [(60, 200, 60), (255, 255, 255), (60, 200, 60)]
+
+
 def test_masks_with_alpha_may_follow_a_short_header():
     data = bitfields_bmp(16, FOUR_BITS, [0xFF00, 0x0F00, 0xF0F0], header=40, compression=6)
     assert colors(read_image(data)) == [RED, CLEAR, GREEN]

@@ -1,5 +1,6 @@
 """What people upload, as plain RGB images."""
 
+import struct
 import time
 import zipfile
 from io import BytesIO
@@ -137,6 +138,17 @@ def test_more_than_eight_bits_are_scaled_and_not_cut_off(file_format, pixels):
     shown = np.asarray(image)
     assert (shown == 255).mean() < 0.01
     assert (np.diff(shown[:, :, 0].ravel().astype(int)) >= 0).all()
+
+
+@pytest.mark.parametrize(("photometric", "shown"), [(0, 245), (1, 10)])
+def test_sixteen_bits_of_which_zero_is_white_are_no_negative(photometric, shown):
+    """As of film scanners and X-rays."""
+    pixels = struct.pack("<H", 2570) * 64
+    shorts = {256: 8, 257: 8, 258: 16, 259: 1, 262: photometric, 273: 200, 277: 1, 278: 8, 279: 128}
+    entries = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in shorts.items())
+    file = b"II*\0\x08\0\0\0" + struct.pack("<H", len(shorts)) + entries + bytes(4)
+    image = read_image(file.ljust(200, b"\0") + pixels)
+    assert image.getpixel((3, 3)) == (shown,) * 3
 
 
 def test_dark_sixteen_bit_gray_stays_dark():

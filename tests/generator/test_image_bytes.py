@@ -1,5 +1,6 @@
 """One function writes an image's file in every format, with its parameters and its marking."""
 
+import struct
 from dataclasses import replace
 from io import BytesIO
 
@@ -7,7 +8,7 @@ import pytest
 from fakes import FAKE_INFO
 from PIL import ExifTags, Image
 
-from generator.image_bytes import MIMETYPES, encoded
+from generator.image_bytes import MIMETYPES, encoded, exif_bytes
 from generator.job import Succeeded
 from generator.marking import Marking
 from generator.png import parse_parameters, read_parameters
@@ -52,6 +53,13 @@ def test_a_lower_quality_is_fewer_bytes(format):
         len(encoded(noise, REQUEST, FAKE_INFO, format, quality)) for quality in (0, 50, 95, None)
     ]
     assert sizes[0] < sizes[1] < sizes[2] == sizes[3]
+
+
+def test_the_parameters_are_of_the_type_that_piexif_reads():
+    """And AUTOMATIC1111 by it: 7, UNDEFINED; of numbers it makes a tuple."""
+    exif = exif_bytes("a cat\nSteps: 20")
+    tag = struct.pack(">HHI", 0x9286, 7, 8 + 2 * len("a cat\nSteps: 20"))
+    assert exif.count(tag) == 1
 
 
 def test_a_png_is_without_loss_and_what_callers_get_who_name_no_format():
