@@ -179,8 +179,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _is_white_zero(image: Image.Image) -> bool:
-    is_tiff = isinstance(image, TiffImageFile)
-    return is_tiff and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
+    if not isinstance(image, TiffImageFile):
+        return False
+    return bool(image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 Item = TypeVar("Item")
+MOST_TURNS = 1000  # that are remembered of others: each may be another client's
 
 
 @dataclass
@@ -38,5 +39,12 @@ class Turns:
             self._latest[who] = self._count
 
     def keep(self, clients: set[Hashable]) -> None:
-        """Forgets all other clients."""
-        self._latest = {who: turn for who, turn in self._latest.items() if who in clients}
+        """Forgets others, but for those who had a turn after any of these had its last.
+
+        Else two that ask for one piece after the other would be new each time, and come first.
+        """
+        first = min((self._latest.get(who, 0) for who in clients), default=self._count)
+        first = max(first, self._count - MOST_TURNS)
+        self._latest = {
+            who: turn for who, turn in self._latest.items() if who in clients or turn > first
+        }

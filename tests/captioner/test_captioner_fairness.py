@@ -27,6 +27,17 @@ def test_one_that_shares_no_batch_has_the_next_turn(model):
     assert sum(each.done() for each in forty) == 4
 
 
+def test_two_who_ask_for_one_at_a_time_starve_nobody(engine):
+    nine = [engine.submit(picture(8), "anna") for _ in range(9)]
+    theirs = {}
+    for _ in range(40):
+        for beams, who in enumerate(["bert", "carl"], 2):
+            if who not in theirs or theirs[who].done():
+                theirs[who] = engine.submit(picture(9, num_beams=beams), who)
+        engine.step()
+    assert all(each.done() for each in nine)
+
+
 def test_nothing_is_kept_of_clients_who_have_nothing_waiting(engine):
     for number in range(50):
         engine.submit(picture(8), f"client {number}")

@@ -63,6 +63,21 @@ def test_whoever_asks_for_one_at_a_time_starves_nobody(model):
     assert sum(prompt.startswith("anna") for [prompt] in model.batches) == 5
 
 
+@pytest.mark.parametrize(("batch_size", "others"), [(1, 2), (4, 8)])
+def test_nor_do_several_who_do_so(model, batch_size, others):
+    """As each comes back, the others have waited longer than it, and anna longest of all."""
+    engine = Engine(model, max_batch_size=batch_size)
+    own = submit(engine, "anna", 4, steps=4)
+    theirs = {}
+    for step in range(200):
+        for who in (f"client {number}" for number in range(others)):
+            if who not in theirs or (theirs[who].is_finished and step % 2):
+                [theirs[who]] = submit(engine, who, 1, steps=4)
+        engine.step()
+    for job in own:
+        assert_succeeded(job)
+
+
 def test_the_place_that_is_told_is_the_place_in_the_turns(model):
     engine = Engine(model, max_batch_size=1)
     forty = submit(engine, "anna", 40)

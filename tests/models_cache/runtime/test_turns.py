@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from models_cache.runtime.turns import Turns
+from models_cache.runtime.turns import MOST_TURNS, Turns
 
 
 def order(turns: Turns, waiting: str) -> str:
@@ -41,8 +41,28 @@ def test_whose_last_turn_is_longest_ago_is_next():
 def test_whoever_is_forgotten_is_new():
     turns = Turns()
     turns.took("abc")
+    turns.keep({"c"})
+    assert order(turns, "cba") == "bac"
+
+
+def test_whoever_had_a_turn_since_is_not_forgotten():
+    """Coming anew each time is no way to come first each time."""
+    turns = Turns()
+    turns.took("abc")
     turns.keep({"b"})
-    assert order(turns, "bac") == "acb"
+    assert order(turns, "cab") == "abc"
+    turns.keep({"b", "d"})  # a new one waits
+    assert order(turns, "dcb") == "dbc"
+
+
+def test_no_more_are_remembered_than_a_thousand():
+    turns = Turns()
+    for who in range(5000):
+        turns.took([who])
+        turns.keep({"new"})
+    assert len(turns._latest) == MOST_TURNS
+    turns.keep(set())
+    assert turns._latest == {}
 
 
 def test_the_order_that_is_told_is_the_order_that_comes():
