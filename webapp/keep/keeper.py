@@ -33,6 +33,7 @@ class Keeper:
         self._held = held
         self._todo: dict[str, None] = {}  # ids of jobs, in the order of their changes
         self._dropped: set[str] = set()
+        self._stuck: set[str] = set()  # of those that cannot be deleted just now
         self._changed = Condition()
         self._is_troubled = False
         self._is_closed = self._is_sudden = False
@@ -85,7 +86,7 @@ class Keeper:
     def step(self) -> bool:
         """Brings one job to the disk, the oldest change first; False if none can be.
 
-        What is to be deleted comes before what is to be saved.
+        What is to be deleted comes before what is to be saved, unless that has failed.
         """
         job_id = self._next()
         try:
@@ -95,6 +96,7 @@ class Keeper:
         except (OSError, sqlite3.Error) as error:
             self._complain("saved", error)
             if job_id is not None:
+                self._stuck |= {job_id} & self._dropped
                 self.save(job_id)
             return False
         except Exception:  # the thread must outlive what is wrong with one job
@@ -105,7 +107,8 @@ class Keeper:
 
     def _next(self) -> str | None:
         with self._changed:
-            job_id = next((each for each in self._todo if each in self._dropped), None)
+            first = self._dropped - self._stuck
+            job_id = next((each for each in self._todo if each in first), None)
             job_id = job_id or next(iter(self._todo), None)
             self._todo.pop(job_id or "", None)
         return job_id
@@ -115,6 +118,7 @@ class Keeper:
             self.archive.erase(job_id)
             with self._changed:
                 self._dropped.discard(job_id)
+                self._stuck.discard(job_id)
         elif entry := self._held(job_id):
             self.archive.save(entry, self._info)
         else:  # it ended and has left memory: it is not to be painted again
@@ -151,8 +155,8 @@ class Keeper:
     def _wait(self) -> bool:
         """Until there is something to do, or to try again; returns whether it is closed."""
         with self._changed:
-            seconds = RETRY_SECONDS if self._is_troubled else EXPIRY_SECONDS
-            self._changed.wait_for(
-                lambda: self._is_closed or (self._todo and not self._is_troubled), seconds
-            )
+            if self._is_troubled:
+                self._changed.wait_for(lambda: self._is_closed, RETRY_SECONDS)
+            else:  # a reader may find trouble meanwhile, of which a writer has yet to see anything
+                self._changed.wait_for(lambda: self._is_closed or self._todo, EXPIRY_SECONDS)
             return self._is_closed
