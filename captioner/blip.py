@@ -1,7 +1,6 @@
 """BLIP as the engine drives it: a batch of pictures in, their captions out."""
 
 import logging
-import sys
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -23,6 +22,7 @@ from models_cache.runtime.gpu_fit import Placement
 from models_cache.runtime.model_thread import on_short_lived_thread
 from models_cache.runtime.offload import Offload
 from models_cache.runtime.trial import Verdict, try_candidate
+from models_cache.terminal import tell
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ class Blip:
         try:
             for verdict in self._verdicts():
                 self.verdicts = (*self.verdicts, verdict)
-                print(f"Fast path: {verdict}.", file=sys.stderr)
+                tell(f"Fast path: {verdict}.")
         except Exception:  # such as a want of room, which plain captions may not have
             log.warning("the fast path of the captioner cannot be tried", exc_info=True)
             self._go_back()

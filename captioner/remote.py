@@ -4,6 +4,7 @@ Replicas batch by themselves what fits together (``captioner.replica``).
 """
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -91,9 +92,9 @@ class Remote(Desk[Replicas]):
         for request, future, _, _ in batch:
             self._followers.start(partial(self._follow, request, future))
 
-    def close(self) -> None:
+    def close(self, has_time: Callable[[], bool] = lambda: True) -> None:
         """As the engine's: what is left fails, and its replicas are told."""
-        super().close()
+        super().close(has_time)
         self._followers.join()
 
     @property

@@ -90,13 +90,11 @@ class Desk(ModelThread[Model], Generic[Model, Image]):
     def outlook(self, job: Job) -> Outlook:
         """How many jobs come before this one, and the seconds until it should end."""
         with self._changed:
-            waiting = self._queue.in_order()
-            before = next((n for n, (each, _) in enumerate(waiting) if each is job), 0)
-            line = ahead(
-                (sample for _, sample in self._running),
-                (request for _, request in waiting[: before + 1]),
-            )
             progress = job.progress
+            before, waiting = (0, []) if progress else self._queue.until(job)
+            line = ahead(
+                (sample for _, sample in self._running), (request for _, request in waiting)
+            )
             left = progress.num_steps - progress.step if progress else None
             seconds = self._pace.seconds_until_done(line, left, self._samples_a_turn)
         return Outlook(before, seconds)

@@ -71,7 +71,10 @@ class Improving(Protocol):
 
 
 class FastPath(Protocol):
-    """``verdicts`` are for any thread, the rest for the model's (``generator.fast.path``)."""
+    """``verdicts`` and ``abandon`` are for any thread, the rest for the model's.
+
+    ``generator.fast.path`` is one.
+    """
 
     @property
     def name(self) -> str: ...
@@ -81,6 +84,9 @@ class FastPath(Protocol):
     def has_trial(self) -> bool: ...
     @property
     def verdicts(self) -> Sequence[object]: ...
+
+    def abandon(self) -> None:
+        """Before the process ends by order, perhaps in the middle of a trial."""
 
 
 @runtime_checkable

@@ -50,7 +50,7 @@ class Pace:
         if self.seconds_a_turn is None:
             return None
         if steps_left is None:
-            turns = math.ceil(sum(steps for _, steps in line) / samples_a_turn)
+            turns = turns_until_all_end(line, samples_a_turn)
         else:
             turns = turns_in_a_round(line, samples_a_turn) * steps_left
         return min(max(1, math.ceil(self.seconds_a_turn * turns)), MOST_SECONDS)
@@ -74,6 +74,14 @@ class Outlook:
 def turns_until_one_ends(in_flight: Sequence[Ahead], samples_a_turn: int) -> int:
     """All take their turns in a round, so the one with the fewest steps left ends first."""
     return turns_in_a_round(in_flight, samples_a_turn) * min(steps for _, steps in in_flight)
+
+
+def turns_until_all_end(line: Sequence[Ahead], samples_a_turn: int) -> int:
+    """As many at once as may be, but no two sizes, as if they came one after the other."""
+    count, steps = Counter(key for key, _ in line), Counter[tuple[int, int]]()
+    for key, left in line:
+        steps[key] += left
+    return sum(math.ceil(each / min(samples_a_turn, count[key])) for key, each in steps.items())
 
 
 def turns_in_a_round(in_flight: Sequence[Ahead], samples_a_turn: int) -> int:

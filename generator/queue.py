@@ -40,6 +40,19 @@ class Queue:
         """Those that wait, as they will be admitted if no others come: clients take turns."""
         return self._turns.in_order(self.waiting, lambda item: item[0].client)
 
+    def until(self, job: Job) -> tuple[int, list[Waiting]]:
+        """How many begin before the job, and all up to it, in their order.
+
+        One that has no words yet is told as if it had them now.
+        """
+        waiting = self.in_order()
+        place = next((n for n, (each, _) in enumerate(waiting) if each is job), None)
+        if place is not None:
+            return place, waiting[: place + 1]
+        line = [*(each for each, _ in self.waiting), job]
+        place = self._turns.in_order(line, lambda each: each.client).index(job)
+        return place, waiting[:place]
+
     def take(self, count: int) -> list[Waiting]:
         """The next ones, which wait no more."""
         taken = self.in_order()[:count]

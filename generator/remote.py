@@ -124,9 +124,9 @@ class Remote(Desk[Replicas, Sent]):
             job.when_finished(self._wake)
             self._followers.start(partial(self._paint, job, sent))
 
-    def close(self) -> None:
+    def close(self, has_time: Callable[[], bool] = lambda: True) -> None:
         """As the engine's: what is left fails, and its replicas are told."""
-        super().close()
+        super().close(has_time)
         self._followers.join()
 
     def _has_work(self) -> bool:
@@ -189,9 +189,10 @@ class Remote(Desk[Replicas, Sent]):
                     self.tally.failed("denoise", Exception(event.error))
 
     def _advance(self, job: Job, sent: Sent, progress: Progress, step: int) -> None:
-        if job.progress is not None and step <= sent.step_index:
-            return
         now = self._clock()
+        if job.progress is not None and step <= sent.step_index:
+            sent.since = now  # what was lost is no part of how long the next one takes
+            return
         with self._changed:
             if step:
                 self._total_steps += 1

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Thread
 from typing import NoReturn, TextIO
 
@@ -23,6 +24,15 @@ def run(main: Callable[[Sequence[str]], int]) -> NoReturn:
     except KeyboardInterrupt:
         code = INTERRUPTED
     sys.exit(code)
+
+
+def tell(line: str) -> None:
+    """Writes a line for the owner. If nobody can read it, that is no reason to fail.
+
+    As where the log's disk is full, or its reader has gone.
+    """
+    with suppress(OSError, ValueError):
+        print(line, file=sys.stderr)
 
 
 def write_any_name(stream: TextIO) -> None:

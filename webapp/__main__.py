@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,6 +44,7 @@ from webapp.settings import Settings
 from webapp.watchdog import HUNG, Watchdog
 
 PROGRAM = "scripts/serve"
+LAST_STEP_SECONDS = 10.0  # a trial may take minutes
 SUDDEN = (4, 5, 6)  # exit codes of what a job may have caused
 if TYPE_CHECKING:
     from webapp.cluster import Cluster
@@ -247,8 +249,11 @@ def _run(
         return codes[0]
     # A step of what was cut may take minutes, and so may what is left to load: we do not wait.
     if code == FINISHED and services.are_ready:
-        services.captioner.close()
-        services.generator.close()
+        until = time.monotonic() + LAST_STEP_SECONDS
+        for engine in engines:
+            engine.close(lambda: time.monotonic() < until and not server.is_pressed)
+    if fast_path := services.generator.fast_path:
+        fast_path.abandon()  # of what this stop ends it is no sign that it ended the process
     return code
 
 

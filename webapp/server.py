@@ -160,6 +160,11 @@ class Server:
         """True from the first ``stop`` on."""
         return bool(self._stops)
 
+    @property
+    def is_pressed(self) -> bool:
+        """True from the second ``stop`` on."""
+        return len(self._stops) > 1
+
     def stop(self) -> None:
         """Begins the drain; a second call ends it at once. From any thread or signal handler."""
         self._stops.append(time.monotonic())
@@ -182,7 +187,7 @@ class Server:
     def _goes_on(self) -> bool:
         if not self._stops:
             return True
-        if len(self._stops) > 1 or time.monotonic() > self._stops[0] + self._limits.drain_seconds:
+        if self.is_pressed or time.monotonic() > self._stops[0] + self._limits.drain_seconds:
             return False
         return self._has_work()
 

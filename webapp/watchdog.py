@@ -45,6 +45,7 @@ class Watchdog:
     on_hung: Callable[[], None]
     clock: Callable[[], float] = time.monotonic
     awake_since: float = -math.inf
+    last_trial: float = -math.inf
 
     def start(self) -> None:
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
@@ -66,13 +67,16 @@ class Watchdog:
         calls = [(engine, engine.tally.under_way()) for engine in self.engines]
         is_trial = any(call and call.phase == TRIAL for _, call in calls)
         least = self.seconds * (LONGER_IN_A_TRIAL if is_trial else 1)
-        awake = self.clock() - self.awake_since
         for engine, call in calls:
-            if call and min(call.seconds, awake) > max(least, LONGER * call.longest_before):
+            since = max(self.awake_since, -math.inf if is_trial else self.last_trial)
+            alone = min(call.seconds, self.clock() - since) if call else 0.0
+            if call and alone > max(least, LONGER * call.longest_before):
                 told = engine.name, call.phase, call.seconds, "\n".join(_stacks(engine.name))
                 log.critical("the %s hangs: its %s has not ended after %.0f seconds\n%s", *told)
                 self.on_hung()
                 return True
+        if is_trial:  # for which a call may have waited
+            self.last_trial = self.clock()
         return False
 
 

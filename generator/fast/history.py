@@ -51,6 +51,12 @@ class History:
             self._write(once, verdict.why if is_new else "")
         self._write(verdict.name, "" if is_open else f"{verdict.why} (found earlier)")
 
+    def take_back(self) -> None:
+        """Forgets what this process has begun and not ended."""
+        for name, known in self._known(self._read()).items():
+            if known == f"{BEGUN}{os.getpid()}":
+                self._write(name, "")
+
     def _read(self) -> dict[str, object]:
         try:
             every = json.loads(self.file.read_text("utf-8"))

@@ -1,7 +1,6 @@
 """The candidates that were adopted, those that are to be tried, and the way back to plain."""
 
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from generator.fast.flag import Flag
 from generator.fast.history import History
 from models_cache.runtime.device import OutOfMemory, free, naming_out_of_memory
 from models_cache.runtime.trial import Bench, Verdict, first_line, try_candidate
+from models_cache.terminal import tell
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Launched:
 
 
 class FastPath:
-    """All calls are for the thread that owns the model, but ``verdicts``, which any may read.
+    """``verdicts`` and ``abandon`` are for any thread, the rest for the one that owns the model.
 
     ``prepare`` makes the trials when the first is to begin; None: there are none.
     """
@@ -74,6 +74,10 @@ class FastPath:
             return
         candidate, bench = self._left.popleft()
         self._tell(self._try(candidate, bench))
+
+    def abandon(self) -> None:
+        """Before the process ends by order: nothing that is being tried has ended it."""
+        self._history.take_back()
 
     def _make_ready(self) -> None:
         assert self._prepare is not None
@@ -239,7 +243,7 @@ class FastPath:
 
     def _tell(self, verdict: Verdict) -> None:
         self.verdicts = (*self.verdicts, verdict)
-        print(f"Fast path: {verdict}.", file=sys.stderr)
+        tell(f"Fast path: {verdict}.")
 
 
 def _is_better(plain: torch.Tensor, fast: torch.Tensor | None) -> bool:

@@ -1,6 +1,5 @@
 """Loads models side by side, and tells how far each is."""
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from models_cache.catalog import ROLES
 from models_cache.local_checkpoint import LocalCheckpoint
 from models_cache.runtime.model_thread import OtherModelFailed, on_short_lived_thread
+from models_cache.terminal import tell
 
 if TYPE_CHECKING:  # the web knows LoadProgress, and no torch
     from models_cache.runtime.gpu_fit import Placement
@@ -129,6 +129,6 @@ def load_warm(
     with lock.warming(progress):
         model.warm_up()
         role, seconds = ROLES[checkpoint.known.family], time.monotonic() - started
-        print(f"The {role} is warm on {device} after {seconds:.1f} s.", file=sys.stderr)
+        tell(f"The {role} is warm on {device} after {seconds:.1f} s.")
     progress.stage = ""
     return model

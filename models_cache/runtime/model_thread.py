@@ -18,6 +18,7 @@ DEVICE_LOST = "The GPU has failed, and the server ends: try again once it was st
 # Of models that are elsewhere: how many one request may lose, and between two looks for others.
 MOST_LOSSES = 3
 SECONDS_BETWEEN_LOOKS = 1.0
+SECONDS_BETWEEN_QUESTIONS = 0.05  # whether there is time for a last step
 
 Model = TypeVar("Model")
 Result = TypeVar("Result")
@@ -129,13 +130,16 @@ class ModelThread(ABC, Generic[Model]):
             self._changed.notify_all()
         self._fail_all()
 
-    def close(self) -> None:
-        """Takes nothing more, ends after the step in progress, and fails what is left."""
+    def close(self, has_time: Callable[[], bool] = lambda: True) -> None:
+        """Takes nothing more, ends after the step in progress, and fails what is left.
+
+        A step that takes longer than ``has_time`` says is left to itself.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
+        while self._thread is not None and self._thread.is_alive() and has_time():
+            self._thread.join(SECONDS_BETWEEN_QUESTIONS)
         self._fail_all()
 
     def run(self) -> None:

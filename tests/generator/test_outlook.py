@@ -38,6 +38,42 @@ def test_jobs_that_wait_are_told_their_place_and_no_less_than_their_time():
     assert taken <= last <= taken + 3
 
 
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_a_running_job_is_told_the_same_however_many_wait(batch_size):
+    engine = engine_of(Timed(3), max_batch_size=batch_size)
+    warm(engine)
+    first, *_ = [engine.submit(ask(9)) for _ in range(batch_size)]
+    engine.step()
+    alone = engine.outlook(first)
+    for _ in range(3):
+        engine.submit(ask(9))
+    assert engine.outlook(first) == alone
+
+
+def test_a_job_behind_other_sizes_is_told_no_less_than_its_time():
+    engine = engine_of(Timed(3), max_batch_size=8)
+    warm(engine)
+    for side in range(64, 128, 8):
+        engine.submit(ask(5, side))
+    engine.step()
+    last = engine.submit(ask(5, 128))
+    told = engine.outlook(last).seconds
+    taken = seconds_until_done(engine, last)
+    assert taken <= told <= 1.3 * taken
+
+
+def test_a_job_that_has_no_words_yet_is_told_its_place_too():
+    engine = engine_of(Timed(3), max_batch_size=1)
+    warm(engine)
+    for _ in range(4):
+        engine.submit(ask(9), client="anna")
+    engine.step()
+    [job] = engine.reserve(1, "anna")
+    assert engine.outlook(job).before == 3
+    [other] = engine.reserve(1, "bert")
+    assert engine.outlook(other).before == 0
+
+
 def test_before_anything_was_measured_there_is_no_time():
     engine = engine_of(Timed(3))
     assert engine.outlook(engine.submit(ask())) == Outlook(0, None)

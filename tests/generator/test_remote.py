@@ -12,7 +12,7 @@ from PIL import Image
 
 from generator.job import Cancelled, Failed, Progress, Succeeded
 from generator.queue import QueueFull
-from generator.remote import LOST, NO_REPLICA, Remote, Seen
+from generator.remote import LOST, NO_REPLICA, Remote, Seen, Sent
 from models_cache.runtime.model_thread import MOST_LOSSES, EngineClosed, ReplicaLost
 
 SECONDS = 10
@@ -175,6 +175,17 @@ def test_what_is_wrong_with_a_request_is_not_tried_again(remote, replicas):
     assert job.wait(SECONDS) == Failed("Try another prompt.")
     assert good.wait(SECONDS) == Succeeded(IMAGE)
     assert replicas.begun == 2
+
+
+def test_what_was_lost_is_no_part_of_the_pace(replicas):
+    now = 0.0
+    remote = Remote(FAKE_INFO, replicas, clock=lambda: now)
+    job = remote.submit(FAKE_INFO.request("a house", seed=1))
+    sent = Sent(job.request, 30)
+    for step in [*range(20), *range(25)]:  # lost at 20, and noticed ten seconds later
+        now += 0.2 if step else 10
+        remote._tell(job, sent, Progress(step, 30))
+    assert remote.seconds_a_step == pytest.approx(0.2)
 
 
 def test_whoever_cancels_frees_the_replica_and_a_place(remote, replicas):

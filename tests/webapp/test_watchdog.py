@@ -74,6 +74,21 @@ def test_a_trial_may_compile_for_long_and_hold_what_others_wait_for(heard):
         assert watchdog.look()
 
 
+def test_whoever_waited_for_a_trial_has_its_own_time_afterwards(heard):
+    """With little memory models share a device, which a trial holds."""
+    captioner, painter = Engine("caption"), Engine("trial")
+    watchdog = Watchdog([captioner, painter], 60, lambda: heard.append("hung"))
+    watchdog.clock = lambda: captioner.now
+    with captioner.tally.timing("caption"):
+        with painter.tally.timing("trial"):
+            captioner.now += 400
+            assert not watchdog.look()
+        captioner.now += 60
+        assert not watchdog.look()
+        captioner.now += 1
+        assert watchdog.look()
+
+
 @pytest.mark.parametrize(("slept", "hangs"), [(5, True), (500, False)])
 def test_while_the_process_is_stopped_no_time_passes(engine, heard, slept, hangs):
     watchdog = Watchdog([engine], 60, lambda: heard.append("hung"), clock=lambda: engine.now)

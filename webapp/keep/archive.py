@@ -45,6 +45,8 @@ class Archive:
         self._folder = folder
         self._records = records
         self._calendar = calendar
+        self._leapt = calendar.leapt
+        self._undated: set[str] = set()  # jobs that ended while the date was not believed
 
     @classmethod
     def open(
@@ -72,6 +74,7 @@ class Archive:
             else {original_name(original.id): original.jpeg}
         )
         files |= {image_name(entry.job.id): png} if png else {}
+        self._settle_dates()
         ended = self._calendar.now() if outcome else None
         size, text = len(original.jpeg), format_record(entry, outcome)
         with ExitStack() as undo:
@@ -81,6 +84,7 @@ class Archive:
                 self._folder.write(name, data)
             self._records.save(Row(entry.job.id, original.id, size, len(png), ended, text))
             undo.pop_all()
+        self._undated.add(entry.job.id)
 
     def find(self, job_ids: Sequence[str]) -> list[Entry]:
         """Jobs that have ended. Their pictures are read when they are asked for."""
@@ -127,13 +131,23 @@ class Archive:
 
     def make_room(self) -> None:
         """Removes the oldest jobs until the others are within the bounds."""
-        is_dated = self._calendar.is_believed()
+        is_dated = self._settle_dates()
         too_old = self._calendar.now() - self.max_days * DAY_SECONDS if is_dated else 0.0
         total = self._records.total_bytes()
         while (oldest := self._records.oldest()) and oldest.ended is not None:
             if oldest.ended >= too_old and total <= self.max_bytes:
                 return
             total -= self.remove(oldest.id)
+
+    def _settle_dates(self) -> bool:
+        """Whether the date is believed. What ended by a wrong one gets the right one with it."""
+        is_believed = self._calendar.is_believed()
+        if leapt := self._calendar.leapt - self._leapt:
+            self._records.shift_ends(self._undated, leapt)
+            self._leapt = self._calendar.leapt
+        if is_believed:
+            self._undated.clear()
+        return is_believed
 
     def close(self) -> None:
         self._records.close()

@@ -7,6 +7,12 @@ STEADY_SECONDS = 1800.0
 MOST_DRIFT_SECONDS = 60.0  # between two looks; more is a date that somebody set
 
 
+def seconds_since_boot() -> float:
+    """Also those in which the machine slept, where the system tells."""
+    clock: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
 class Calendar:
     """Believed once it has gone as evenly as seconds pass for half an hour.
 
@@ -17,12 +23,13 @@ class Calendar:
     def __init__(
         self,
         date: Callable[[], float] = time.time,
-        seconds: Callable[[], float] = time.monotonic,
+        seconds: Callable[[], float] = seconds_since_boot,
     ) -> None:
         self._date = date
         self._seconds = seconds
         self._steady_since = seconds()
         self._offset = self.now() - self._steady_since
+        self.leapt = 0.0  # by how much it was set in all, as far as ``is_believed`` was asked
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -34,5 +41,6 @@ class Calendar:
         offset = self.now() - seconds
         if abs(offset - self._offset) > MOST_DRIFT_SECONDS:
             self._steady_since = seconds
+            self.leapt += offset - self._offset
         self._offset = offset
         return seconds - self._steady_since >= STEADY_SECONDS

@@ -1,8 +1,9 @@
 """The records of kept jobs: a SQLite file, written by one thread and read by any."""
 
+import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,11 @@ class Records:
     def count_tries(self, by: int = 1) -> None:
         """Of each job that has not ended."""
         self._writer.execute("UPDATE jobs SET tries = tries + ? WHERE ended IS NULL", [by])
+
+    def shift_ends(self, job_ids: Iterable[str], seconds: float) -> None:
+        """Of those jobs that have ended."""
+        query = "UPDATE jobs SET ended = ended + ? WHERE id IN (SELECT value FROM json_each(?))"
+        self._writer.execute(query, [seconds, json.dumps(list(job_ids))])
 
     def total_bytes(self) -> int:
         """Of all pictures."""

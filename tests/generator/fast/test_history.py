@@ -7,6 +7,7 @@ import pytest
 from doubling import Doubles, Network, path_of
 
 from generator.fast.history import BEGUN, ENDED, History
+from generator.fast.path import FastPath
 from models_cache.runtime.trial import NotNow, Verdict
 
 
@@ -56,6 +57,13 @@ def test_what_ended_the_process_is_never_tried_again(network, history):
             path_of(network, Ends("graphs", network), history=history)
     again = path_of(network, Ends("graphs", network), history=history)
     assert again.verdicts[0].why == ENDED
+
+
+def test_a_stop_in_the_middle_of_a_trial_is_no_end_that_it_caused(history):
+    for _ in range(3):
+        history.begin("graphs")
+        assert history.why_not("graphs") == ""
+        FastPath(history=history).abandon()
 
 
 def test_what_another_process_tries_just_now_has_not_ended_it(network, history):

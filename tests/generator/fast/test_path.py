@@ -1,5 +1,8 @@
 """The fast path: candidates tried one by one, and given up for good when one fails later."""
 
+import contextlib
+import sys
+
 import pytest
 from doubling import Bench, Doubles, Network, path_of
 
@@ -123,6 +126,16 @@ def test_what_cannot_be_turned_off_is_no_end_of_the_engine(network):
     path = path_of(network, stuck, first)
     assert path.verdicts[0].why == "it fails here (no memory)"
     assert path.name == "first"
+
+
+def test_nobody_who_reads_the_log_is_no_reason_to_fail(network, monkeypatch):
+    """Its disk is full, or the reader of a pipe has gone."""
+    with open("/dev/full", "w", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        path = path_of(network, Doubles("first", network))
+        with contextlib.suppress(OSError):
+            full.close()
+    assert (path.name, len(path.verdicts)) == ("first", 1)
 
 
 def test_what_is_not_adopted_leaves_nothing_and_what_was_drops_what_it_made_for_that(network):
