@@ -30,6 +30,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "ollama.chat": {"json": {"model": "blip", "messages": [{"images": [PICTURE]}]}},
     "ollama.generate": {"json": {"model": "blip", "images": [PICTURE]}},
     "ollama.show": {"json": {"model": "blip"}},
+    "ollama.pull": {"json": {"model": "blip"}},
     "openai.images.generate": {"json": {"prompt": "a house"}},
     "openai.images.vary": {"data": FORM, "content_type": "multipart/form-data; boundary=b"},
     "openai.captions.chat": {"json": {"messages": [{"role": "user", "content": [IMAGE_URL]}]}},

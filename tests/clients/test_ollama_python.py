@@ -20,8 +20,8 @@ def client(server):
 
 
 def test_the_captioner_is_listed_and_shown(client):
-    [listed] = client.list().models
-    assert listed.model == f"{MODEL}:latest"
+    listed, short = client.list().models
+    assert (listed.model, short.model) == (f"{MODEL}:latest", "blip:latest")
     shown = client.show(listed.model)
     assert "vision" in shown.capabilities
     assert "any other prompt is ignored" in shown.modelinfo["general.description"]
@@ -80,7 +80,7 @@ def test_an_asynchronous_client_is_answered(server, example):
     ("asked", "status", "sentence"),
     [
         ({"model": "gemma3"}, 404, "model 'gemma3' not found: this server has lookalike-demo"),
-        ({"images": []}, 400, "images is missing: this model captions pictures"),
+        ({"images": [], "prompt": "why?"}, 400, "images is missing: this model captions pictures"),
         ({"images": [b"no picture"]}, 400, "The file is not an image of a known format"),
         ({"format": "json"}, 400, "format asks for JSON"),
     ],

@@ -92,11 +92,14 @@ def test_an_error_is_the_clients_own(client, url, sentence):
         client.chat.completions.create(**chat(url), stream=True)
 
 
-def test_words_alone_and_answers_in_json_are_refused(client, data_url):
-    words = [{"role": "user", "content": "Tell me a joke."}]
-    with pytest.raises(openai.BadRequestError, match="messages holds no picture"):
-        client.chat.completions.create(model="gpt-4o", messages=words)
-    with pytest.raises(openai.BadRequestError, match="input holds no picture"):
-        client.responses.create(model="gpt-4o", input="Tell me a joke.")
+def test_words_alone_are_told_what_is_needed(client):
+    """As programs say hello before they are used."""
+    words, needed = [{"role": "user", "content": "Hi"}], "This model captions pictures: send one."
+    chatted = client.chat.completions.create(model="gpt-4o", messages=words)
+    assert chatted.choices[0].message.content == needed
+    assert client.responses.create(model="gpt-4o", input="Hi").output_text == needed
+
+
+def test_answers_in_json_are_refused(client, data_url):
     with pytest.raises(openai.BadRequestError, match="response_format asks for JSON"):
         client.chat.completions.create(**chat(data_url), response_format={"type": "json_object"})

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Request, Response, jsonify, request
+from flask import Request, Response, jsonify, request
 from pybase64 import b64encode_as_string
 
 from captioner.images import open_image
@@ -19,7 +19,7 @@ from webapp.dialects.answer import answered
 from webapp.dialects.automatic1111_answers import Images, Interrogated, PngInfo
 from webapp.dialects.body import Body, checked, picture_of, read_json
 from webapp.dialects.description import JSON, Description, described
-from webapp.dialects.dialect import Dialect, Told
+from webapp.dialects.dialect import AnySlash, Dialect, Told
 from webapp.dialects.image_format import PNG
 from webapp.dialects.work import Painted, caption, has_left, outcomes, start, with_seeds
 from webapp.failures import ClientLeft
@@ -27,7 +27,7 @@ from webapp.infotext import text_of
 from webapp.parameters import RANDOM_SEED
 from webapp.services import services
 
-bp = Blueprint("automatic1111", __name__, url_prefix="/sdapi/v1")
+bp = AnySlash("automatic1111", __name__, url_prefix="/sdapi/v1")
 bp.register_blueprint(automatic1111_lists.bp)
 bp.register_blueprint(automatic1111_progress.bp)
 

@@ -3,7 +3,7 @@
 Front ends fill their drop-downs from them, and some stop if one is missing.
 """
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from webapp.dialects.answer import answered
 from webapp.dialects.automatic1111_answers import (
@@ -17,9 +17,10 @@ from webapp.dialects.automatic1111_answers import (
 )
 from webapp.dialects.body import read_json
 from webapp.dialects.description import JSON, Description, described
+from webapp.dialects.dialect import AnySlash
 from webapp.services import services
 
-bp = Blueprint("lists", __name__)
+bp = AnySlash("lists", __name__)
 
 
 @bp.get("/options")

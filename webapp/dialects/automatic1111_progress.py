@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from io import BytesIO
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from PIL.PngImagePlugin import PngInfo
 from pybase64 import b64encode_as_string
 
@@ -13,9 +13,10 @@ from webapp.client import client
 from webapp.dialects.answer import answered
 from webapp.dialects.automatic1111_answers import Nothing, Progress, State
 from webapp.dialects.description import Description, described
+from webapp.dialects.dialect import AnySlash
 from webapp.services import services
 
-bp = Blueprint("progress", __name__)
+bp = AnySlash("progress", __name__)
 
 # Clients take a progress of nought for idleness.
 LEAST_PROGRESS = 0.01

@@ -2,10 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
 
 EXTENSION = "dialects"
+
+
+class AnySlash(Blueprint):
+    """Its addresses may end in a slash, as those of a server that sends on to the right one."""
+
+    def add_url_rule(self, *args: Any, **options: Any) -> None:
+        super().add_url_rule(*args, **{"strict_slashes": False, **options})
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,12 @@ from webapp.dialects.ollama_answers import (
     Chatted,
     Generated,
     Listed,
+    Pulled,
     Said,
     Tags,
     Version,
 )
+from webapp.dialects.openai_messages import NEEDS_A_PICTURE
 from webapp.dialects.prefix import prefix_of
 from webapp.dialects.work import caption
 from webapp.failures import UnknownModel
@@ -40,12 +42,13 @@ VERSION = "0.13.0"
 # Whatever captioner runs answers to these, as to its own name.
 NAMES = ("blip", BLIP_LARGE.name)
 LATEST = ":latest"
-MOST_PICTURES = 8
+MOST_PICTURES = 10
 WHAT_IT_DOES = (
     "Captions pictures, each in one sentence, and does not chat. A short prompt that is no question"
     ' begins the caption, as "a photo of" does; any other prompt is ignored.'
 )
 NO_PICTURE = "is missing: this model captions pictures, so send one, in base64."
+LOADED = "load"  # why an answer to nothing ends
 NO_JSON = "asks for JSON, and this model writes one plain sentence: leave format out."
 NO_TOOLS = "is not supported: this model captions pictures, and calls no tools."
 
@@ -85,6 +88,7 @@ class Shown(Body):
 
     model: str | None = None
     name: str | None = None
+    stream: bool | None = None
 
 
 class NotFound(UnknownModel):
@@ -105,18 +109,28 @@ def version() -> Response:
 @bp.get("/tags")
 @described(Description(answer=Tags))
 def tags() -> Response:
-    """The models that can be asked: the captioner."""
-    return answered(Tags(models=[_listed(card) for card in _captioners()]))
+    """The models that can be asked: the captioner, by its own name and by the short one."""
+    listed = [_listed(name, card) for card in _captioners() for name in (card.name, NAMES[0])]
+    return answered(Tags(models=listed))
+
+
+@bp.post("/pull")
+@described(Description(Shown, (JSON,), (LINES, JSON), answer=Pulled))
+def pull() -> Response:
+    """Nothing is fetched: what is served is here. 404 for another."""
+    asked = checked(Shown, read_json(request))
+    _check_served(_named(asked))
+    answer = Pulled()
+    if asked.stream is False:
+        return answered(answer)
+    return Response(f"{json.dumps(answer.model_dump())}\n", mimetype=LINES)
 
 
 @bp.post("/show")
 @described(Description(Shown, (JSON,), answer=About))
 def show() -> Response:
     """What a model is, and what it does with a prompt. 404 if we serve another."""
-    shown = checked(Shown, read_json(request))
-    name = shown.model or shown.name
-    if not name:
-        raise InvalidRequest("model", "is missing.")
+    name = _named(checked(Shown, read_json(request)))
     _check_served(name)
     about = {"general.architecture": "blip", "general.name": name}
     return answered(
@@ -133,19 +147,26 @@ def show() -> Response:
 def generate() -> Response:
     """Captions ``images``: a sentence a line. JSON lines unless ``stream`` is false."""
     asked = checked(Generation, read_json(request))
+    if not asked.prompt and asked.images is None:  # has a model loaded, as ours is
+        return _said(asked, "", Generated, done_reason=LOADED)
     return _answer(asked, asked.prompt, asked.images, Generated)
 
 
 @bp.post("/chat")
 @described(Description(Chat, (JSON,), (LINES, JSON), answer=Chatted))
 def chat() -> Response:
-    """Captions the pictures of the last message that has any; no message is understood."""
+    """Captions the pictures of the last message that has any; no message is understood.
+
+    Without any it says what it needs, as programs say hello before they are used.
+    """
     asked = checked(Chat, read_json(request))
     if asked.tools:
         raise InvalidRequest("tools", NO_TOOLS)
     with_pictures = [message for message in asked.messages or () if message.images]
-    last = with_pictures[-1] if with_pictures else Message()
-    return _answer(asked, last.content, last.images, Chatted)
+    if not with_pictures:
+        said = NEEDS_A_PICTURE if asked.messages else ""
+        return _said(asked, said, Chatted, done_reason="stop" if said else LOADED)
+    return _answer(asked, with_pictures[-1].content, with_pictures[-1].images, Chatted)
 
 
 def _answer(
@@ -156,9 +177,17 @@ def _answer(
     if asked.format:
         raise InvalidRequest("format", NO_JSON)
     words = _captions(prompt or "", pictures or (), asked.options or Options())
-    taken = time.monotonic_ns() - began
+    return _said(asked, words, kind, taken=time.monotonic_ns() - began)
+
+
+def _said(
+    asked: Asked, words: str, kind: type[Said], taken: int = 0, done_reason: str = "stop"
+) -> Response:
+    """``taken`` is in nanoseconds. Raises NotFound."""
+    _check_served(asked.model)
     end = {"total_duration": taken, "eval_duration": taken, "eval_count": len(words.split())}
-    answer = kind.model_validate({"model": asked.model} | kind.words(words) | end)
+    said = {"model": asked.model, "done_reason": done_reason} | kind.words(words) | end
+    answer = kind.model_validate(said)
     if asked.stream is False:
         return answered(answer)
     lines = "".join(f"{json.dumps(line)}\n" for line in answer.lines())
@@ -199,8 +228,15 @@ def _check_served(name: str) -> None:
         raise NotFound(name)
 
 
-def _listed(card: ModelCard) -> Listed:
-    name = f"{card.name}{LATEST}"
+def _named(shown: Shown) -> str:
+    """Raises InvalidRequest."""
+    if name := shown.model or shown.name:
+        return name
+    raise InvalidRequest("model", "is missing.")
+
+
+def _listed(name: str, card: ModelCard) -> Listed:
+    name = f"{name}{LATEST}"
     size = next((each.size_bytes for each in KNOWN if each.name == card.name), None)
     digest = sha256(name.encode()).hexdigest()
     return Listed(name=name, model=name, size=size or 0, digest=digest)

@@ -37,6 +37,10 @@ class Tags(Answer):
     models: list[Listed]
 
 
+class Pulled(Answer):
+    status: Literal["success"] = "success"
+
+
 class About(Answer):
     license: str
     modelfile: str
@@ -54,7 +58,7 @@ class End(Answer):
     Times are in nanoseconds. Clients divide a count by its time, for a speed.
     """
 
-    done_reason: Literal["stop"] = "stop"
+    done_reason: Literal["stop", "load"] = "stop"
     total_duration: int
     load_duration: int = 0
     prompt_eval_count: int = 0
@@ -71,7 +75,7 @@ class Said(End):
     done: Literal[True] = True
 
     def lines(self) -> list[dict[str, Any]]:
-        begun = self.model_dump(exclude=set(End.model_fields)) | {"done": False}
+        begun = self.model_dump(exclude={*End.model_fields, "context"}) | {"done": False}
         return [begun, self.model_dump() | self.words("")]
 
     @staticmethod
@@ -81,7 +85,10 @@ class Said(End):
 
 
 class Generated(Said):
+    """``context`` is a conversation so far, of which nothing is kept."""
+
     response: str
+    context: list[int] = []
 
     @staticmethod
     def words(said: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from webapp.dialects.answer import Answer, answered
 from webapp.dialects.body import Body, checked, read_json
 from webapp.dialects.description import JSON, STREAM, Description, described
 from webapp.dialects.job_stream import event
-from webapp.dialects.openai_messages import picture_in
+from webapp.dialects.openai_messages import NEEDS_A_PICTURE, picture_in
 from webapp.dialects.openai_response import ResponseAnswer, response_answer, response_events
 from webapp.dialects.openai_tokens import ChatTokens
 from webapp.dialects.work import caption
@@ -80,7 +80,7 @@ class ChatAnswer(Answer):
 @bp.post("/chat/completions")
 @described(Description(Chat, (JSON,), (JSON, STREAM), answer=ChatAnswer))
 def chat() -> Response:
-    """The caption of the last picture in ``messages``."""
+    """The caption of the last picture in ``messages``; a sentence if there is none."""
     asked = checked(Chat, read_json(request))
     _check_format("response_format", asked.response_format)
     said = _caption("messages", asked.messages)
@@ -95,7 +95,7 @@ def chat() -> Response:
 @bp.post("/responses")
 @described(Description(Question, (JSON,), (JSON, STREAM), answer=ResponseAnswer))
 def respond() -> Response:
-    """The caption of the last picture in ``input``."""
+    """The caption of the last picture in ``input``; a sentence if there is none."""
     asked = checked(Question, read_json(request))
     _check_format("text.format", asked.text.format if asked.text else None)
     said = _caption("input", asked.input)
@@ -111,7 +111,8 @@ def _check_format(field: str, format_: Format | None) -> None:
 
 
 def _caption(field: str, messages: object) -> str:
-    return without_tics(caption(picture_in(field, messages)))
+    picture = picture_in(field, messages)
+    return NEEDS_A_PICTURE if picture is None else without_tics(caption(picture))
 
 
 def _model(name: str | None) -> str:

@@ -11,8 +11,15 @@ ONE_PICTURE = "holds several pictures: send one at a time."
 NO_FILES = "names a file, and this server keeps none: send the picture itself, as a data: URL."
 
 
-def picture_in(field: str, messages: object) -> bytes:
-    """The bytes of the picture in the last message that has one. Raises InvalidRequest."""
+# What the model says to words alone, as programs say hello before they are used.
+NEEDS_A_PICTURE = "This model captions pictures: send one."
+
+
+def picture_in(field: str, messages: object) -> bytes | None:
+    """The bytes of the picture in the last message that has one; None if there are words alone.
+
+    Raises InvalidRequest.
+    """
     listed = list(enumerate(messages)) if isinstance(messages, list) else []
     for number, message in reversed(listed):
         name = f"{field}[{number}].content"
@@ -21,6 +28,9 @@ def picture_in(field: str, messages: object) -> bytes:
             raise InvalidRequest(name, ONE_PICTURE)
         for place, sent in pictures:
             return picture_of(place, sent)
+    says = [each.get("content") for _, each in listed if isinstance(each, dict)]
+    if any(says) or (messages and isinstance(messages, str)):
+        return None
     raise InvalidRequest(field, NO_PICTURE)
 
 

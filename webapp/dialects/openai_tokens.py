@@ -23,6 +23,7 @@ class ChatTokens(Answer):
 
 class InputDetails(Answer):
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 class OutputDetails(Answer):

@@ -29,6 +29,14 @@ EMPTY = [
 ]
 
 
+@pytest.mark.parametrize("path", ["txt2img", "options", "sd-models", "progress"])
+def test_addresses_may_end_in_a_slash(client, path):
+    """As some clients write them; the web UI itself sends on to the address without."""
+    method = "POST" if path == "txt2img" else "GET"
+    body = {"json": {"prompt": "a cat"}} if method == "POST" else {}
+    assert client.open(f"/sdapi/v1/{path}/", method=method, **body).status_code == 200
+
+
 def test_an_image_carries_what_it_was_painted_from(client):
     asked = {"prompt": "a house", "negative_prompt": "blur", "width": 32, "height": 48}
     asked |= {"steps": 3, "cfg_scale": 1.5, "seed": 7, "sampler_name": "Euler a"}

@@ -155,8 +155,10 @@ def test_names_that_code_has_are_answered_whatever_captioner_runs(client, name):
 
 def test_the_captioner_is_listed_and_its_name_can_be_asked(client, services):
     client.application.extensions["services"] = replace(services, models=(CARD, PAINTER))
-    [listed] = client.get("/api/tags").json["models"]
+    listed, short = client.get("/api/tags").json["models"]
     assert listed["name"] == listed["model"] == "lookalike-demo-captioner:latest"
+    assert short["name"] == short["model"] == "blip:latest"  # clients look for what they will ask
+    assert short["digest"] != listed["digest"]
     assert datetime.fromisoformat(listed["modified_at"])
     assert (type(listed["size"]), len(listed["digest"])) == (int, 64)
     assert listed["details"]["family"] == "blip"
@@ -165,6 +167,38 @@ def test_the_captioner_is_listed_and_its_name_can_be_asked(client, services):
     response = client.post("/api/generate", json=generation(model=PAINTER.name))
     assert response.status_code == 404
     assert "this server has lookalike-demo-captioner, blip" in response.json["error"]
+
+
+@pytest.mark.parametrize("field", ["model", "name"])
+def test_what_is_served_needs_no_pull(client, field):
+    response = client.post("/api/pull", json={field: "blip"})
+    assert [json.loads(line) for line in response.text.splitlines()] == [{"status": "success"}]
+    whole = client.post("/api/pull", json={field: "blip:latest", "stream": False})
+    assert whole.json == {"status": "success"}
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "said", "reason"),
+    [
+        ("generate", {}, "", "load"),
+        ("generate", {"images": None, "prompt": ""}, "", "load"),
+        ("chat", {}, "", "load"),
+        ("chat", {"messages": []}, "", "load"),
+        ("chat", {"messages": [{"content": "ping"}]}, "This model captions pictures: send", "stop"),
+    ],
+)
+def test_a_program_that_says_hello_is_answered(client, address, body, said, reason):
+    answer = client.post(f"/api/{address}", json={"model": "blip", "stream": False, **body}).json
+    words = answer["response"] if address == "generate" else answer["message"]["content"]
+    assert (words.startswith(said), bool(words)) == (True, bool(said))
+    assert (answer["done"], answer["done_reason"]) == (True, reason)
+
+
+def test_an_answer_has_a_context_at_its_end(client):
+    """ComfyUI's node for Ollama fails without."""
+    assert client.post("/api/generate", json=generation(stream=False)).json["context"] == []
+    lines = client.post("/api/generate", json=generation(stream=True)).text.splitlines()
+    assert ["context" in json.loads(line) for line in lines] == [False, True]
 
 
 @pytest.mark.parametrize("field", ["model", "name"])

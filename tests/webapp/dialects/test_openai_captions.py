@@ -104,11 +104,20 @@ def test_without_a_name_the_captioners_own_is_told(client):
     assert chat(client, user(part(PICTURE)), model=None).json["model"] == "captioner"
 
 
+@pytest.mark.parametrize("content", ["hello", [TEXT]])
+def test_to_words_alone_it_says_what_it_needs(client, content):
+    """Programs say hello before they are used, and take a refusal for a server that is away."""
+    said = "This model captions pictures: send one."
+    message = {"role": "user", "content": content}
+    assert chat(client, message).json["choices"][0]["message"]["content"] == said
+    whole = client.post(RESPONSES, json={"input": [message]}).json
+    assert whole["output"][0]["content"][0]["text"] == said
+
+
 URL = "messages[0].content[0].image_url.url"
 WRONG = [
     ([], {}, "messages", "messages holds no picture: this server's captioner needs one"),
-    ([user(TEXT)], {}, "messages", "messages holds no picture"),
-    ([{"role": "user", "content": "hello"}], {}, "messages", "messages holds no picture"),
+    ([{"role": "user", "content": ""}], {}, "messages", "messages holds no picture"),
     ([5], {}, "messages.0", "messages.0 must be an object."),
     ([user(part(HOST))], {}, URL, f"{URL} is an address, and this server fetches nothing"),
     ([user(part("file:///etc/passwd"))], {}, URL, f"{URL} is an address"),
@@ -150,7 +159,7 @@ FILE = "input[0].content[0].file_id"
 @pytest.mark.parametrize(
     ("fields", "param", "sentence"),
     [
-        ({"input": "hello"}, "input", "input holds no picture"),
+        ({"input": ""}, "input", "input holds no picture"),
         ({"input": 5}, "input", "input holds no picture"),
         ({"input": [5, {}]}, "input", "input holds no picture"),
         ({}, "input", "input is missing."),
