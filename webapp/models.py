@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -44,7 +44,7 @@ class ModelPair:
     @classmethod
     def of(cls, settings: Settings, may_fetch: bool = True) -> "ModelPair":
         """What the server's settings ask for; as ``choose`` otherwise."""
-        return cls.choose(
+        pair = cls.choose(
             settings.models,
             {Family.BLIP: settings.captioner, Family.SDXL: settings.generator},
             settings.device,
@@ -53,6 +53,8 @@ class ModelPair:
             settings.fast_path,
             may_fetch,
         )
+        painter = _with_defaults(pair.checkpoints[Family.SDXL], settings)
+        return replace(pair, checkpoints={**pair.checkpoints, Family.SDXL: painter})
 
     @classmethod
     def choose(
@@ -110,3 +112,13 @@ class ModelPair:
         """On the thread that is to own the model."""
         checkpoint, progress = self.checkpoints[family], self.progress[family]
         return load_warm(load, checkpoint, self.placement, progress, self.lock)
+
+
+def _with_defaults(painter: LocalCheckpoint, settings: Settings) -> LocalCheckpoint:
+    """The checkpoint, with what its owner says of requests that do not say."""
+    said = {
+        "num_inference_steps": settings.num_inference_steps,
+        "guidance_scale": settings.guidance_scale,
+    }
+    changes: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
+    return replace(painter, known=replace(painter.known, **changes))

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generator.request import (
+    MAX_GUIDANCE_SCALE,
+    MAX_STEPS,
+    InvalidRequest,
+    check_guidance_scale,
+)
 from models_cache.flags import (
     FastPath,
     Memory,
@@ -39,6 +45,8 @@ class Settings:
     memory: Memory = Memory.AUTO
     dtype: Precision = Precision.AUTO
     fast_path: FastPath = FastPath.AUTO
+    num_inference_steps: int | None = None  # of who does not say; None is the checkpoint's
+    guidance_scale: float | None = None
     engines: str | None = None  # "ray", or the address of a Ray cluster; None is this process
     replicas: int | None = None  # of each model; None is one a GPU
     max_replicas: int | None = None  # while there is much to do
@@ -139,6 +147,12 @@ def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
         " the painter; keeps what is as right and faster; off: tries nothing"
     )
     add_word_flag(parser, environ, "fast_path", FastPath.AUTO, fast)
+    text = "the steps of images for which nobody says how many, as 4 of SDXL Lightning"
+    steps = {"type": _up_to(MAX_STEPS), "metavar": "N", "help": text}
+    add_flag(parser, environ, "num_inference_steps", None, **steps)
+    text = "their guidance scale, as 0 of SDXL Turbo and Lightning"
+    scale = {"type": _guidance_scale, "metavar": "X", "help": text}
+    add_flag(parser, environ, "guidance_scale", None, **scale)
     _add_replica_flags(parser, environ)
     flags: dict[str, tuple[Callable[[str], object], str]] = {
         "host": (str, "the address to listen on; one that others can reach needs a key file"),
@@ -224,6 +238,15 @@ def read_port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: use a number from 1 to 65535")
     return int(text)
+
+
+def _guidance_scale(text: str) -> float:
+    try:
+        check_guidance_scale(scale := float(text))
+    except (ValueError, InvalidRequest):
+        problem = f"{text!r} is no number from 0 to {MAX_GUIDANCE_SCALE:g}"
+        raise argparse.ArgumentTypeError(problem) from None
+    return scale
 
 
 def _up_to(highest: int) -> Callable[[str], int]:
