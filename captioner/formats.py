@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL.AvifImagePlugin import AvifImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from captioner.avif import open_avif
 from captioner.bmp_bitfields import open_bmp
 from captioner.camera_raw import is_camera_raw
 from captioner.heif import open_heif
@@ -43,10 +43,7 @@ READABLE = [
     (rb"GIF8[79]a", Format("GIF", lambda data: GifImageFile(BytesIO(data)))),
     (rb"BM", Format("BMP", open_bmp)),
     (rb"II[*+]\x00|MM\x00[*+]", Format("TIFF", lambda data: TiffImageFile(BytesIO(data)))),
-    (
-        rb"....ftyp(avi[fs]|m[is]f1.{0,40}avi[fs])",
-        Format("AVIF", lambda data: AvifImageFile(BytesIO(data))),
-    ),
+    (rb"....ftyp(avi[fs]|m[is]f1.{0,40}avi[fs])", Format("AVIF", open_avif)),
     (
         rb"....ftyp(he[iv][cfmsx]|m[is]f1)",
         Format("HEIC", open_heif) if open_heif else HEIC_WITHOUT_EXTRA,

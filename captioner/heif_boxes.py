@@ -32,6 +32,20 @@ def decoding_cost(data: bytes) -> int:
     return cost(primary.take(2 if primary.version == 0 else 4))
 
 
+def named_colours(data: bytes) -> tuple[int, int] | None:
+    """The primaries and the transfer that the file names by numbers of ITU-T H.273, if it does."""
+    try:
+        children = _children(data, _only(b"meta", _boxes(data, 0, len(data), is_file=True)), skip=4)
+        properties = _children(data, children[b"iprp"])[b"ipco"]
+        for box in _boxes(data, properties.start, properties.end):
+            if box.kind == b"colr" and data[box.start : box.start + 4] == b"nclx":
+                primaries, transfer = struct.unpack_from(">HH", data, box.start + 4)
+                return primaries, transfer
+    except (ValueError, KeyError, struct.error):
+        pass  # whoever decodes the picture says what is wrong with the file
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Box:
     kind: bytes

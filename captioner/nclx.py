@@ -10,6 +10,20 @@ Array = np.ndarray[Any, Any]
 
 BT709_XY = [0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329]
 CHANNELS = ("red", "green", "blue", "white")
+D65, C = [0.3127, 0.329], [0.31, 0.316]
+# Red, green, blue and white by the numbers of H.273. 2 says nothing; 10 is XYZ, which no photo has.
+PRIMARIES = {
+    1: BT709_XY,
+    4: [0.67, 0.33, 0.21, 0.71, 0.14, 0.08, *C],
+    5: [0.64, 0.33, 0.29, 0.6, 0.15, 0.06, *D65],
+    6: [0.63, 0.34, 0.31, 0.595, 0.155, 0.07, *D65],
+    7: [0.63, 0.34, 0.31, 0.595, 0.155, 0.07, *D65],
+    8: [0.681, 0.319, 0.243, 0.692, 0.145, 0.049, *C],
+    9: [0.708, 0.292, 0.17, 0.797, 0.131, 0.046, *D65],
+    11: [0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.314, 0.351],
+    12: [0.68, 0.32, 0.265, 0.69, 0.15, 0.06, *D65],
+    22: [0.63, 0.34, 0.295, 0.605, 0.155, 0.077, *D65],
+}
 # Bradford's matrix: from XYZ to the signals of the eye's cones.
 CONES = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 D50 = np.array([0.9642, 1.0, 0.8249])
@@ -19,8 +33,17 @@ SIGNALS = np.linspace(0, 1, 4096)
 
 def icc_profile(nclx: Mapping[str, float]) -> bytes | None:
     """The ICC profile; None for sRGB, or if the file does not say which colours it means."""
-    transfer = int(nclx["transfer_characteristics"])
-    xy = np.array([nclx[f"color_primary_{name}_{axis}"] for name in CHANNELS for axis in "xy"])
+    xy = [nclx[f"color_primary_{name}_{axis}"] for name in CHANNELS for axis in "xy"]
+    return _of(np.array(xy), int(nclx["transfer_characteristics"]))
+
+
+def profile_of(primaries: int, transfer: int) -> bytes | None:
+    """As ``icc_profile``, where the numbers alone are known; None for numbers that say nothing."""
+    xy = PRIMARIES.get(primaries)
+    return None if xy is None else _of(np.array(xy), transfer)
+
+
+def _of(xy: Array, transfer: int) -> bytes | None:
     is_srgb = transfer not in (4, 5, 8, 16, 18) and np.allclose(xy, BT709_XY, atol=1e-4)
     if is_srgb or not xy.all():
         return None

@@ -1,4 +1,4 @@
-"""PNG files without their text: only the chunks that pixels need, and the colour profile."""
+"""PNG files without their text: only the chunks that pixels need, and what their colours are."""
 
 import struct
 import zlib
@@ -8,6 +8,7 @@ from io import BytesIO
 from PIL.PngImagePlugin import PngImageFile
 
 from captioner.colors import MAX_PROFILE_BYTES
+from captioner.nclx import profile_of
 
 # Pillow unpacks text as well, puts it into the image's ``info``, and calls a file broken that has
 # over a megabyte of it. Nothing here reads text or the contents of other chunks.
@@ -16,7 +17,7 @@ BEFORE_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"eXIf"}
 
 def open_png(data: bytes) -> PngImageFile:
     """The still picture: the first frame of an animation, or the picture that stands for all."""
-    needed, pixels, profile = [data[:8]], [], None
+    needed, pixels, profile, named = [data[:8]], [], None, None
     for kind, start, end in _chunks(data):
         body = data[start + 8 : end - 4]
         if kind in BEFORE_PIXELS:
@@ -25,10 +26,13 @@ def open_png(data: bytes) -> PngImageFile:
             pixels.append(body)
         elif kind == b"iCCP" and profile is None:
             profile = _profile(body)
+        elif kind == b"cICP" and len(body) == 4:
+            named = body[0], body[1]
     # In one chunk: a million small ones took Pillow six seconds.
     needed += [_chunk(b"IDAT", b"".join(pixels)), _chunk(b"IEND", b"")]
     image = PngImageFile(BytesIO(b"".join(needed)))
-    image.info["icc_profile"] = profile
+    # Numbers go before a profile: that is for readers who do not know them.
+    image.info["icc_profile"] = profile_of(*named) if named else profile
     return image
 
 
