@@ -96,6 +96,24 @@ def parse_order(
     return Order(requests, prompt, caption, bool(keeps_tics))
 
 
+def options_of(order: Order, info: ModelInfo, picture: tuple[int, int]) -> dict[str, str]:
+    """The fields that would ask for such images again, words and seed left out.
+
+    Empty if all is as it would be without any.
+    """
+    asked, given = order.requests[0], {}
+    if asked.negative_prompt:
+        given["negative_prompt"] = asked.negative_prompt
+    if asked.num_inference_steps != info.num_inference_steps:
+        given["num_inference_steps"] = str(asked.num_inference_steps)
+    if asked.guidance_scale != info.guidance_scale:
+        given["guidance_scale"] = f"{asked.guidance_scale:g}"
+    shapes = (shape for shape in SHAPES if _size(info, shape, picture) == order.size)
+    if (shape := next(shapes, LIKE_YOURS)) != LIKE_YOURS:
+        given["shape"] = shape
+    return given
+
+
 def _choice(
     given: dict[str, str], name: str, choices: tuple[str, ...], problems: dict[str, str]
 ) -> str:

@@ -14,7 +14,7 @@ from webapp.captioning import captioned
 from webapp.client import client
 from webapp.dialects.answer import Answer
 from webapp.job_store import Entry
-from webapp.order import COUNTS, LIKE_YOURS, SHAPES
+from webapp.order import COUNTS, LIKE_YOURS, SHAPES, options_of
 from webapp.services import services
 
 # What the page calls the fields of its form.
@@ -119,6 +119,7 @@ def server_state() -> str:
 def _render(entry: Entry | None, error: str | None, problems: Mapping[str, str]) -> str:
     view = format_job(entry) if entry else None
     strip, siblings = mine.entries(request, services().jobs), _siblings(entry)
+    chosen = _chosen(entry)
     return render_template(
         "studio.html",
         entry=entry,
@@ -128,8 +129,10 @@ def _render(entry: Entry | None, error: str | None, problems: Mapping[str, str])
         pending=any(not each.job.is_finished for each in siblings),
         error=error,
         problems=problems,
-        fields=_fields(entry),
+        is_strip_pending=any(not each.job.is_finished for each in strip),
+        fields=_fields(entry) or chosen,
         is_filled="fill" in request.args,
+        is_chosen=bool(chosen),
         labels=LABELS,
         choices={"images": COUNTS, "shape": _shapes()},
         limits={"max_new_tokens": MAX_NEW_TOKENS, "num_beams": MAX_BEAMS},
@@ -160,6 +163,13 @@ def _siblings(entry: Entry | None) -> Sequence[Entry]:
 def _shapes() -> Sequence[str]:
     """A checkpoint that draws squares alone offers no choice."""
     return SHAPES if len(services().generator.info.sizes) > 1 else (LIKE_YOURS,)
+
+
+def _chosen(entry: Entry | None) -> Mapping[str, str]:
+    """The options of the job that is shown, to be painted with again; none if a form was sent."""
+    if entry is None or request.method == "POST":
+        return {}
+    return options_of(entry.order, services().generator.info, entry.original.size)
 
 
 def _fields(entry: Entry | None) -> Mapping[str, str]:

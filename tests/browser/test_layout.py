@@ -145,3 +145,22 @@ def assert_inside(inner: Box, outer: Box) -> None:
     assert inner["y"] >= outer["y"] - 1
     assert inner["x"] + inner["width"] <= outer["x"] + outer["width"] + 1
     assert inner["y"] + inner["height"] <= outer["y"] + outer["height"] + 1
+
+
+@pytest.mark.parametrize("path", ["/", "/about", "/docs", "/api", "job"])
+def test_letters_twice_as_large_need_no_scrolling_sideways(page: Page, site: Site, path: str):
+    page.set_viewport_size(PHONE)
+    start(page, site)
+    if path != "job":
+        page.goto(f"{site.url}{path}")
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate(OVERFLOW) == 0
+
+
+def test_a_word_without_an_end_needs_no_scrolling_sideways(page: Page, site: Site):
+    page.set_viewport_size(PHONE)
+    page.goto(site.url)
+    file = {"name": f"{'x' * 200}.txt", "mimeType": "text/plain", "buffer": b"words"}
+    page.set_input_files("#image", file)
+    expect(page.get_by_role("alert")).to_contain_text("is no picture")
+    assert page.evaluate(OVERFLOW) == 0

@@ -89,20 +89,47 @@ function take(files) {
 async function sendAll(pictures) {
   const bar = $(".sending");
   const started = [];
+  let wrong = null;
   for (const [index, file] of pictures.entries()) {
-    const data = fieldsOf(upload);
-    data.set("image", await reduced(file));
-    bar.hidden = false;
-    const result = await send(address, data, (share) => { bar.value = (index + share) / pictures.length; });
-    if (result.error) {
-      bar.hidden = true;
-      showProblems(upload, result);
+    const result = await sendOne(file, (share) => { bar.value = (index + share) / pictures.length; });
+    if (!result.error) started.push(result.id);
+    else if (pictures.length > 1 && isOfPicture(result)) wrong ??= { error: `${file.name}: ${result.error}` };
+    else {
+      wrong = result;
       holdBack(pictures.slice(index));
-      return null;
+      break;
     }
-    started.push(result.id);
   }
-  return started[0];
+  bar.hidden = true;
+  if (!wrong) {
+    if (input) input.value = ""; // on the way back the same one may be chosen again
+    return started[0];
+  }
+  showProblems(upload, wrong);
+  if (started.length) showStrip();
+  return null;
+}
+
+async function sendOne(file, onProgress) {
+  if (!await file.slice(0, 1).arrayBuffer().catch(() => null)) return { error: "This is no file that can be read.", status: 400 };
+  const data = fieldsOf(upload);
+  data.set("image", await reduced(file));
+  $(".sending").hidden = false;
+  return send(address, data, onProgress);
+}
+
+// The next picture may be right: neither the options are wrong, nor is the server away or full.
+function isOfPicture(result) {
+  return [400, 413].includes(result.status) && !result.problems;
+}
+
+// Those that were sent, on a page that stays.
+async function showStrip() {
+  const answer = await fetch(location.href).catch(() => null);
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-swap=mine]");
+  const old = $("[data-swap=mine]");
+  if (fresh) old ? old.replaceWith(fresh) : $(".studio")?.append(fresh);
 }
 
 // Nothing tells when the same file is chosen again, so there is a button now.

@@ -46,6 +46,9 @@ function keepPicture() {
 let heard = Date.now();
 let lost = false;
 let spoken = 0;
+let retry = null;
+let stream = null; // of the job's events
+let watch = null;
 
 function say(words) {
   const line = $(".progress-words");
@@ -87,9 +90,11 @@ function onPreview(data) {
 // Puts what the server now draws in place; focus and edited words stay. False if it knows no such job.
 async function swap() {
   const answer = await fetch(studio.dataset.page).catch(() => null);
-  setLost(!answer);
-  if (!answer) { // a reload would lose this page
-    setTimeout(swap, 2000);
+  const isAway = !answer || answer.status >= 502; // a proxy in front says so for it
+  setLost(isAway);
+  if (isAway) { // a reload would lose this page
+    clearTimeout(retry);
+    retry = setTimeout(swap, 2000);
     return true;
   }
   if (answer.status === 404 && offerKept(studio.dataset.page)) return false;
@@ -117,7 +122,7 @@ async function swap() {
 }
 
 function follow() {
-  const events = new EventSource(studio.dataset.events);
+  const events = stream = new EventSource(studio.dataset.events);
   const on = (name, act) => events.addEventListener(name, (event) => {
     heard = Date.now();
     setLost(false);
@@ -133,27 +138,47 @@ function follow() {
   on("previewed", onPreview);
   on("alive", () => {});
   for (const name of ["succeeded", "failed", "cancelled"]) on(name, () => {
-    events.close();
-    clearInterval(watch);
+    unfollow();
     swap();
   });
   // Closed means refused: the server has started anew, or too many pages follow. The page says which.
   events.addEventListener("error", () => {
     keepPicture(); // the page may be loaded again before all is well
     if (events.readyState !== EventSource.CLOSED) return;
-    clearInterval(watch);
-    setTimeout(async () => {
-      const isKnown = await swap();
-      if (isKnown && isWaiting()) follow();
-    }, 2000);
+    unfollow();
+    setTimeout(resume, 2000);
   });
-  const watch = setInterval(() => { if (Date.now() - heard > LOST_AFTER) setLost(true); }, 1000);
-}
-function isWaiting() {
-  return ["queued", "captioning", "running"].includes(studio.dataset.status);
+  heard = Date.now();
+  watch = setInterval(() => { if (Date.now() - heard > LOST_AFTER) setLost(true); }, 1000);
 }
 
-if (isWaiting()) follow();
+function unfollow() {
+  stream?.close();
+  stream = null;
+  clearInterval(watch);
+}
+
+async function resume() {
+  const isKnown = await swap();
+  if (isKnown && isWaiting() && !stream && !document.hidden) follow();
+}
+
+// A browser has six connections to a server, for all of its tabs: one that nobody sees looks now and then instead.
+async function look() {
+  if (!document.hidden || !isWaiting()) return;
+  unfollow();
+  await swap();
+  setTimeout(look, 3000);
+}
+
+function isWaiting() {
+  return ["queued", "captioning", "running"].includes(studio?.dataset.status);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (isWaiting()) document.hidden ? look() : resume();
+});
+if (isWaiting()) document.hidden ? look() : follow();
 else if ("pending" in studio.dataset) setTimeout(swap, 1000);
 
 // ---- The header, and the loading of the models.
