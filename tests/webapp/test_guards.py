@@ -103,6 +103,7 @@ def routes(patient, by_hand):
         ("GET", "/api/version"),
         ("GET", "/api/tags"),
         ("POST", "/api/show"),
+        ("POST", "/api/pull"),
         ("POST", "/api/generate"),
         ("POST", "/api/chat"),
         ("GET", "/v1/models"),
