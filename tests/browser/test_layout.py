@@ -164,3 +164,14 @@ def test_a_word_without_an_end_needs_no_scrolling_sideways(page: Page, site: Sit
     page.set_input_files("#image", file)
     expect(page.get_by_role("alert")).to_contain_text("is no picture")
     assert page.evaluate(OVERFLOW) == 0
+
+
+def test_the_words_of_buttons_are_whole_on_a_phone(page: Page, site: Site):
+    page.set_viewport_size(PHONE)
+    start(page, site)
+    expect(page.get_by_role("button", name="Compare")).to_be_visible()
+    heights = page.locator(".actions :is(button, .button)").evaluate_all(
+        "all => all.map(each => each.offsetHeight).filter(Boolean)"
+    )
+    assert len(heights) >= 4
+    assert len(set(heights)) == 1, heights
