@@ -47,6 +47,7 @@ let heard = Date.now();
 let lost = false;
 let spoken = 0;
 let retry = null;
+let next = null; // look of a tab that nobody sees
 let stream = null; // of the job's events
 let watch = null;
 
@@ -168,7 +169,8 @@ async function look() {
   if (!document.hidden || !isWaiting()) return;
   unfollow();
   await swap();
-  setTimeout(look, 3000);
+  clearTimeout(next);
+  next = setTimeout(look, 3000);
 }
 
 function isWaiting() {
