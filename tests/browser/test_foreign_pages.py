@@ -109,8 +109,11 @@ def test_a_name_that_is_bound_to_this_machine_is_no_name_of_the_server(
     visitor: BrowserContext, site: Site
 ):
     page = visitor.new_page()
-    for path in ("/", "/generate-image?prompt=x", "/healthz", "/static/sending.js"):
+    for path in ("/", "/generate-image?prompt=x", "/status", "/static/sending.js"):
         answer = page.goto(f"http://evil.example:{site.port}{path}")
         assert answer
         assert answer.status == 421
+    answer = page.goto(f"http://evil.example:{site.port}/healthz")  # for balancers
+    assert answer
+    assert (answer.status, answer.json()) == (200, {"status": "ok"})
     assert site.jobs == []
